@@ -1,0 +1,42 @@
+"""Logging: one JSON object a line on stderr, the request's id in every line written during it.
+
+A line an event is what CloudWatch Logs stores and its query language reads (A18). nginx writes the
+access log on stdout in the same shape.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import sys
+import time
+
+# Set by the predictor for the time of one request.
+request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line: time (UTC, ISO 8601), level, logger, pid, request_id, message, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "pid": record.process,
+        }
+        if (current := request_id.get()) is not None:
+            line["request_id"] = current
+        line["message"] = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)  # ASCII only, so that no message can break the line
+
+
+def configure(level: int) -> None:
+    """Send every logger's records of at least this level to stderr, as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)

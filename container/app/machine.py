@@ -1,0 +1,70 @@
+"""What this process may use of the machine: the CPUs of its cgroup and affinity, not the host's."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Where the kernel shows cgroups and processes."""
+
+    cgroup: Path = Path("/sys/fs/cgroup")
+    proc: Path = Path("/proc")
+
+
+def cpus(roots: Roots = Roots()) -> int:
+    """The number of CPUs this container may use, at least 1.
+
+    The smallest of the affinity mask and every CPU quota from this process's cgroup up to the
+    root; a quota of 1.5 CPUs counts as 2, so that the half is not left idle.
+    """
+    available = len(os.sched_getaffinity(0))
+    for quota in _quotas(roots):
+        available = min(available, max(1, math.ceil(quota)))
+    return available
+
+
+def _quotas(roots: Roots) -> list[float]:
+    """Every CPU quota above this process, in CPUs. A file that is missing or says 'max' limits nothing."""
+    quotas = []
+    for directory in _cgroup_directories(roots):
+        try:  # version 2: "200000 100000" or "max 100000"
+            limit, period = (directory / "cpu.max").read_text().split()
+        except (OSError, ValueError):
+            try:  # version 1: two files, -1 for no limit
+                limit = (directory / "cpu.cfs_quota_us").read_text().strip()
+                period = (directory / "cpu.cfs_period_us").read_text().strip()
+            except OSError:
+                continue
+        if limit.isdigit() and period.isdigit() and int(period) > 0:
+            quotas.append(int(limit) / int(period))
+    return quotas
+
+
+def _cgroup_directories(roots: Roots) -> list[Path]:
+    """The directories that may limit this process's CPU: its own cgroup and all above it.
+
+    Inside a container the cgroup namespace usually makes the container's own group the root; where
+    it does not (cgroup version 1), the path named in /proc/self/cgroup is not mounted, and the
+    root of the mount is the container's group.
+    """
+    directories = []
+    try:
+        lines = (roots.proc / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            base = roots.cgroup
+        elif "cpu" in controllers.split(","):
+            base = roots.cgroup / "cpu"
+        else:
+            continue
+        directory = base / path.lstrip("/")
+        directories += [d for d in (directory, *directory.parents) if d.is_relative_to(base)]
+    return directories or [roots.cgroup]

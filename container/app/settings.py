@@ -1,0 +1,299 @@
+"""Every environment variable that serve and train read, read here and nowhere else.
+
+Each is one row of VARIABLES: its name, the names users already set elsewhere that mean the same
+(contract H), its default, what is allowed, and how it is read. Where two names of one row are set,
+the first in the row's order counts. A value that is not allowed stops the start: there is no silent
+default for a malformed value. docs/configuration.md is held against this table by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from app import contract, machine
+from app.errors import StartError
+
+# Libraries that start a thread per CPU in every process unless told otherwise.
+THREAD_POOL_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+DEFAULT_THREADS = 8
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One setting: field is its name in Settings, read turns its text into the value or raises ValueError."""
+
+    field: str
+    names: tuple[str, ...]
+    default: str | None
+    allowed: str
+    read: Callable[[str], Any]
+
+
+def _whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError
+        return int(text)
+
+    return read
+
+
+def _workers(text: str) -> int:
+    return machine.cpus() if text == "auto" else _whole_number(1, 256)(text)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return read
+
+
+def _log_level(text: str) -> int:
+    if text.upper() in _LEVELS:
+        return logging.getLevelNamesMapping()[text.upper()]
+    if text in ("10", "20", "30", "40", "50"):
+        return int(text)
+    raise ValueError
+
+
+def _batch_strategy(text: str) -> str:
+    """The container's and the environment's spelling, and the API's own: MultiRecord (C1)."""
+    strategy = {"MULTIRECORD": "MULTI_RECORD", "SINGLERECORD": "SINGLE_RECORD"}.get(
+        text.upper().replace("_", "")
+    )
+    if strategy is None:
+        raise ValueError
+    return strategy
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def _media_type(text: str) -> str:
+    kind, slash, subtype = text.strip().partition("/")
+    if not (kind and slash and subtype) or "*" in text or "," in text:
+        raise ValueError
+    return text.strip()
+
+
+def _absolute_path(text: str) -> Path:
+    path = Path(text.removeprefix("file://"))  # as the SageMaker SDK writes it
+    if not path.is_absolute():
+        raise ValueError
+    return path
+
+
+def _ipv4_address(text: str) -> str:
+    return str(ipaddress.IPv4Address(text))
+
+
+def _any_path(text: str) -> Path:
+    return Path(_text(text)).absolute()
+
+
+VARIABLES = (
+    Variable(
+        "workers",
+        ("MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_WORKERS"),
+        "auto",
+        "`auto` (the CPUs this container may use) or a whole number from 1 to 256",
+        _workers,
+    ),
+    Variable(
+        "timeout",
+        ("MODEL_SERVER_TIMEOUT", "SAGEMAKER_MODEL_SERVER_TIMEOUT"),
+        "60",
+        f"a whole number of seconds from 1 to {contract.TIMEOUT_MAX_SECONDS}",
+        _whole_number(1, contract.TIMEOUT_MAX_SECONDS),
+    ),
+    Variable(
+        "worker_class",
+        ("MODEL_SERVER_WORKER_CLASS",),
+        "gthread",
+        "`gthread` or `gevent`",
+        _one_of("gthread", "gevent"),
+    ),
+    Variable(
+        "threads",
+        ("MODEL_SERVER_THREADS",),
+        None,
+        "a whole number from 1 to 512, with `gthread` only",
+        _whole_number(1, 512),
+    ),
+    Variable(
+        "max_payload_mb",
+        ("MODEL_SERVER_MAX_PAYLOAD_MB",),
+        "100",
+        f"a whole number of MB from 1 to {contract.PAYLOAD_MAX_MB}",
+        _whole_number(1, contract.PAYLOAD_MAX_MB),
+    ),
+    Variable(
+        "log_level",
+        ("LOG_LEVEL", "SAGEMAKER_CONTAINER_LOG_LEVEL"),
+        "INFO",
+        "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or 10, 20, 30, 40, 50",
+        _log_level,
+    ),
+    Variable("host", ("MODEL_SERVER_HOST",), None, "an IPv4 address of this machine", _ipv4_address),
+    Variable(
+        "port",
+        ("SAGEMAKER_BIND_TO_PORT",),
+        str(contract.DEFAULT_PORT),
+        "a port from 1 to 65535",
+        _whole_number(1, 65535),
+    ),
+    Variable("run_dir", ("LONGSHORE_RUN_DIR",), None, "set by serve itself, for its workers", _absolute_path),
+    Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", _any_path),
+    Variable("model_dir", ("SM_MODEL_DIR",), None, "an absolute path", _absolute_path),
+    Variable("program", ("SAGEMAKER_PROGRAM",), None, "a file name", _text),
+    Variable(
+        "submit_directory",
+        ("SAGEMAKER_SUBMIT_DIRECTORY",),
+        None,
+        "an absolute path inside the container",
+        _absolute_path,
+    ),
+    Variable(
+        "default_accept",
+        ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT",),
+        None,
+        "one media type, `text/csv` for example",
+        _media_type,
+    ),
+    Variable(
+        "batch_concurrency",
+        ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",),
+        None,
+        "a whole number from 1 to 100",
+        _whole_number(1, contract.BATCH_PRODUCT_MAX_MB),
+    ),
+    Variable(
+        "batch_payload_mb",
+        ("SAGEMAKER_MAX_PAYLOAD_IN_MB",),
+        None,
+        "a whole number of MB from 0 to 100",
+        _whole_number(0, contract.BATCH_PRODUCT_MAX_MB),
+    ),
+    Variable(
+        "batch_strategy",
+        ("SAGEMAKER_BATCH_STRATEGY",),
+        None,
+        "`MULTI_RECORD` or `SINGLE_RECORD`",
+        _batch_strategy,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of VARIABLES, by field; None where a variable has no default and is not set.
+
+    thread_pools holds what OMP_NUM_THREADS and its kin must be in each worker: the container's CPUs
+    shared out among the workers, for those the user has not set.
+    """
+
+    workers: int
+    timeout: int
+    worker_class: str
+    threads: int | None
+    max_payload_mb: int
+    log_level: int
+    host: str
+    port: int
+    run_dir: Path | None
+    ml_root: Path
+    model_dir: Path
+    program: str | None
+    submit_directory: Path | None
+    default_accept: str | None
+    batch_concurrency: int | None
+    batch_payload_mb: int | None
+    batch_strategy: str | None
+    thread_pools: Mapping[str, str]
+
+    @property
+    def http_threads(self) -> int:
+        """Threads of a gthread worker: they read, decode, encode and wait, while one of them computes."""
+        return self.threads or DEFAULT_THREADS
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read all of VARIABLES; raises StartError naming the variable, its value and what is allowed."""
+    values = {variable.field: _value(variable, environ) for variable in VARIABLES}
+    values["model_dir"] = values["model_dir"] or values["ml_root"] / "model"
+    # On a host, where ML_ROOT is a folder of the user's, nobody else is let in unasked.
+    in_image = values["ml_root"] == contract.DEFAULT_ML_ROOT
+    values["host"] = values["host"] or ("0.0.0.0" if in_image else "127.0.0.1")
+    share = max(1, machine.cpus() // values["workers"])
+    values["thread_pools"] = {n: str(share) for n in THREAD_POOL_VARIABLES if not environ.get(n)}
+    assert values.keys() == {field.name for field in fields(Settings)}
+    settings = Settings(**values)
+    _refuse_contradictions(settings)
+    return settings
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each MODEL_SERVER_ variable that nothing reads: most likely a slip of the pen."""
+    known = [name for variable in VARIABLES for name in variable.names]
+    sentences = []
+    for name in sorted(environ):
+        if name.startswith("MODEL_SERVER_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            sentences.append(f"{name} is set, but nothing reads it.{hint}")
+    return sentences
+
+
+def _value(variable: Variable, environ: Mapping[str, str]) -> Any:
+    for name in variable.names:
+        text = environ.get(name)
+        if text is not None:
+            try:
+                return variable.read(text)
+            except ValueError:
+                raise StartError(name, f"{text!r} is not allowed.", f"Give {variable.allowed}.") from None
+    return None if variable.default is None else variable.read(variable.default)
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    if settings.worker_class == "gevent" and settings.threads is not None:
+        raise StartError(
+            "MODEL_SERVER_THREADS",
+            f"'{settings.threads}' contradicts MODEL_SERVER_WORKER_CLASS 'gevent', which has no thread pool.",
+            "Unset one of the two.",
+        )
+    payload, concurrency = settings.batch_payload_mb, settings.batch_concurrency
+    if payload is not None and payload > settings.max_payload_mb:
+        raise StartError(
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB",
+            f"'{payload}' is more than MODEL_SERVER_MAX_PAYLOAD_MB '{settings.max_payload_mb}' lets in.",
+            "Raise MODEL_SERVER_MAX_PAYLOAD_MB, or lower the job's MaxPayloadInMB.",
+        )
+    if payload and concurrency and payload * concurrency > contract.BATCH_PRODUCT_MAX_MB:
+        raise StartError(
+            "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",
+            f"'{concurrency}' times SAGEMAKER_MAX_PAYLOAD_IN_MB '{payload}' is more than"
+            f" {contract.BATCH_PRODUCT_MAX_MB} MB.",
+            "Lower one of the two.",
+        )

@@ -1,0 +1,1 @@
+"""Helpers of the tests: they start real programs, and end what they start."""

@@ -1,0 +1,185 @@
+"""A real `container/serve` on a free port of loopback, with one of tests/models as its model."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SERVE = CHECKOUT / "container" / "serve"
+MODELS = CHECKOUT / "tests" / "models"
+PATIENCE = 60  # seconds: the longest any test waits for something that must come
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(**variables: str | Path | int) -> dict[str, str]:
+    """This process's environment without serve's settings, with this Python's programs first on PATH."""
+    ours = ("MODEL_SERVER_", "SAGEMAKER_", "SM_", "LOG_LEVEL", "ML_ROOT", "LONGSHORE_", "OMP_")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
+    return clean | {name: str(value) for name, value in variables.items()}
+
+
+def wait_until(true: Any, what: str, patience: float = PATIENCE) -> Any:
+    """Call `true` until it gives something true, and give that back."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if result := true():
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"waited {patience} s in vain: {what}")
+
+
+class Server:
+    """serve as a process. As a context manager: ready at the start, ended at the end."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: str | None,
+        wait: bool = True,
+        stdout: int | None = None,
+        command: tuple[str, ...] = (),
+        **variables: str | Path | int,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ml_root = folder / "ml"
+        code = self.ml_root / "model" / "code"
+        code.mkdir(parents=True, exist_ok=True)
+        if model is not None:
+            shutil.copy(MODELS / f"{model}.py", code / "inference.py")
+        self._variables = {"ML_ROOT": self.ml_root, "SAGEMAKER_BIND_TO_PORT": self.port} | variables
+        self._wait = wait
+        self._stdout = stdout
+        self._command = command or (str(SERVE),)
+
+    def __enter__(self) -> Server:
+        # A folder of its own for what serve writes; short, because a unix socket's path must be.
+        self.temporary = Path(tempfile.mkdtemp(prefix="ls-"))
+        self.temporary.chmod(0o755)
+        self._out = (self.folder / "stdout").open("wb")
+        self._err = (self.folder / "stderr").open("wb")
+        self.process = subprocess.Popen(
+            self._command,
+            env=environment(**({"TMPDIR": self.temporary} | self._variables)),
+            stdin=subprocess.DEVNULL,
+            stdout=self._out if self._stdout is None else self._stdout,
+            stderr=self._err,
+        )
+        if self._wait:
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.__exit__()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._out.close()
+        self._err.close()
+        shutil.rmtree(self.temporary)
+
+    def wait_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, f"serve ended with {self.process.returncode}: {self.stderr}"
+            return self.ping() == 200
+
+        wait_until(ready, "a healthy /ping")
+
+    def wait_exit(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def ping(self) -> int:
+        """The status of GET /ping, 0 where nobody listens."""
+        try:
+            return requests.get(f"{self.url}/ping", timeout=5).status_code
+        except requests.ConnectionError:
+            return 0
+
+    def post(
+        self, body: Any, content_type: str | None = "application/json", **headers: str
+    ) -> requests.Response:
+        """POST /invocations; a body that is neither bytes nor str is sent as JSON. X_Y becomes header X-Y."""
+        data = body if isinstance(body, (bytes, str)) else json.dumps(body)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if content_type is not None:
+            sent["Content-Type"] = content_type
+        data = data.encode() if isinstance(data, str) else data
+        return requests.post(f"{self.url}/invocations", data=data, headers=sent, timeout=PATIENCE)
+
+    def get(self, path: str, **kwargs: Any) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=PATIENCE, **kwargs)
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    def log(self) -> list[dict[str, Any]]:
+        """The JSON lines of stderr."""
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+
+    def access_log(self) -> list[dict[str, Any]]:
+        """The JSON lines of stdout: every line must be one."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    def pids(self, name: str) -> list[int]:
+        """The pids of this server's processes whose command line contains this name, oldest first."""
+        found = []
+        for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+            pid = int(cmdline.parent.name)
+            try:
+                command = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if name in command and self.process.pid in _ancestors(pid):
+                    found.append(pid)
+            except OSError:
+                continue
+        return sorted(found)
+
+    def workers(self) -> list[int]:
+        """The pids of gunicorn's workers: all but the oldest of its processes, its master."""
+        return self.pids("gunicorn")[1:]
+
+
+def alive(pid: int) -> bool:
+    """Whether this process still runs; one that has ended and that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _ancestors(pid: int) -> list[int]:
+    above = []
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        above.append(pid)
+    return above
