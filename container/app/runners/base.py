@@ -1,0 +1,61 @@
+"""The Runner protocol: what the predictor asks of whatever computes the answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from werkzeug.datastructures import Headers
+
+from app.settings import Settings
+
+
+@dataclass
+class Context:
+    """One request as a model may see it, and what the model may add to the answer.
+
+    Reading: request_id; content_type and accept as they were sent ('' where absent); headers by
+    name, case ignored; custom_attributes, the caller's X-Amzn-SageMaker-Custom-Attributes (A14), ''
+    where absent; columns, the names in a CSV body's header, None without one.
+    Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
+    1,024 ASCII characters; answer_headers are further headers of the answer.
+    """
+
+    request_id: str
+    content_type: str = ""
+    accept: str = ""
+    headers: Headers = field(default_factory=Headers)
+    custom_attributes: str = ""
+    columns: tuple[str, ...] | None = None
+    answer_attributes: str | None = None
+    answer_headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A computed answer: its body, the media type of it, and how many records it answers."""
+
+    body: bytes
+    content_type: str
+    records: int
+
+
+class Runner(Protocol):
+    """What serves: loaded once in each worker, then asked from several threads at once."""
+
+    def load(self) -> None:
+        """Make ready to answer; raises StartError where that cannot be."""
+
+    def invoke(self, body: bytes, context: Context) -> Answer:
+        """Answer one request; RequestError for what the caller did wrong, anything else is a failure."""
+
+    def busy_since(self) -> float | None:
+        """The time.monotonic() at which the oldest call still running began, None where none runs."""
+
+
+def choose(settings: Settings, program_dir: Path) -> Runner:
+    """The runner these settings ask for, not yet loaded."""
+    from app.runners.model.runner import ModelRunner  # here, because it imports this module
+
+    return ModelRunner(settings, program_dir)

@@ -1,0 +1,92 @@
+"""What the gunicorn processes tell the supervisor: one small datagram each, over a unix socket.
+
+From a worker: WorkerReady, LoadFailed. From gunicorn's master, which sees the death of a worker
+whatever killed it: WorkerGone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import StartError
+
+SOCKET_NAME = "events.sock"
+_FOLDER_MAX = 107 - len("/predictor.sock")  # bytes: the kernel's limit, less the longest of our names
+_MESSAGE_MAX = 30_000  # characters: a datagram holds about 200 KB, and JSON may make six bytes of one
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """A worker has loaded and takes requests. seconds: how long its load took."""
+
+    pid: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LoadFailed:
+    """A worker could not load, and exits. message: for the person who wrote what it loads."""
+
+    pid: int
+    message: str
+
+
+@dataclass(frozen=True)
+class WorkerGone:
+    """A worker has ended, for whatever reason."""
+
+    pid: int
+
+
+Event = WorkerReady | LoadFailed | WorkerGone
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (WorkerReady, LoadFailed, WorkerGone)}
+
+
+def refuse_long_path(run_dir: Path) -> None:
+    """Say so where unix sockets cannot stand in this folder, because the kernel takes no path this long."""
+    if len(os.fsencode(run_dir)) > _FOLDER_MAX:
+        raise StartError(
+            "TMPDIR",
+            f"sockets in {run_dir} would have too long a path.",
+            f"Set TMPDIR to a folder whose path has at most {_FOLDER_MAX - 20} characters.",
+        )
+
+
+class Receiver:
+    """The supervisor's end. Bound before any child starts, so that no event can come too early."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = run_dir / SOCKET_NAME
+        self._socket.bind(str(path))
+        path.chmod(0o666)  # the workers may be another user than the supervisor
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self) -> list[Event]:
+        """All events that wait, in the order they were sent."""
+        events: list[Event] = []
+        while True:
+            try:
+                fields = json.loads(self._socket.recv(1 << 18))
+            except BlockingIOError:
+                return events
+            events.append(_KINDS[fields.pop("kind")](**fields))
+
+
+def send(run_dir: Path, event: Event) -> None:
+    """Tell the supervisor. Where it is no longer there, there is nobody to tell, and that is no error."""
+    if isinstance(event, LoadFailed) and len(event.message) > _MESSAGE_MAX:
+        event = LoadFailed(event.pid, "[...]\n" + event.message[-_MESSAGE_MAX:])
+    payload = json.dumps({"kind": type(event).__name__, **dataclasses.asdict(event)}).encode()
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with sender, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+        sender.sendto(payload, str(run_dir / SOCKET_NAME))

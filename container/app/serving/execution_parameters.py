@@ -1,0 +1,29 @@
+"""What /execution-parameters tells batch transform, computed from the machine and the settings (C1 to C3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app import contract
+from app.settings import Settings
+
+
+def compute(settings: Settings) -> dict[str, Any]:
+    """MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB; the first times the last is at most 100.
+
+    A worker computes one request at a time, so as many requests at once as workers keep all of them
+    busy. What the job itself has set is repeated as it is, the rest fitted to it.
+    """
+    payload = settings.batch_payload_mb
+    if settings.batch_concurrency is not None:
+        concurrency = settings.batch_concurrency
+    else:
+        concurrency = min(settings.workers, contract.BATCH_PRODUCT_MAX_MB // max(1, payload or 1))
+    if payload is None:
+        room = contract.BATCH_PRODUCT_MAX_MB // concurrency
+        payload = min(contract.BATCH_PAYLOAD_DEFAULT_MB, settings.max_payload_mb, room)
+    return {
+        "MaxConcurrentTransforms": concurrency,
+        "BatchStrategy": settings.batch_strategy or contract.BATCH_STRATEGY_DEFAULT,
+        "MaxPayloadInMB": payload,
+    }

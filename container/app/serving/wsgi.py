@@ -1,0 +1,43 @@
+"""What each gunicorn worker imports: the predictor with its runner loaded, or a plain word and the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+
+from app import contract
+from app import settings as settings_module
+from app.errors import StartError
+from app.runners import base
+from app.serving import events, watchdog
+from app.serving.flask_app import create_app
+from app.settings import Settings
+
+_LOAD_FAILED = 3  # what gunicorn takes as: do not start this worker again
+
+
+def _loaded(settings: Settings) -> base.Runner:
+    """The runner, loaded. Where it cannot be, the supervisor is told why, and this worker exits."""
+    runner = base.choose(settings, contract.PROGRAM_DIR)
+    try:
+        runner.load()
+    except StartError as error:
+        message = str(error)
+    except (Exception, SystemExit):  # noqa: BLE001  # a load may raise anything; none is swallowed
+        # The user's own: their traceback, untouched, is what helps them.
+        message = f"The model could not be loaded from {settings.model_dir}:\n{traceback.format_exc()}"
+    else:
+        return runner
+    assert settings.run_dir is not None
+    events.send(settings.run_dir, events.LoadFailed(os.getpid(), message))
+    sys.exit(_LOAD_FAILED)
+
+
+_settings = settings_module.load(os.environ)
+_started = time.monotonic()
+_runner = _loaded(_settings)
+load_seconds = time.monotonic() - _started
+watchdog.start(_runner.busy_since, _settings.timeout)
+application = create_app(_runner, _settings)

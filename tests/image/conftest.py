@@ -1,0 +1,23 @@
+"""Servers that several tests share: one a worker class and a test file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module", params=["gthread", "gevent"])
+def worker_class(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def describe(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Iterator[Server]:
+    """Two workers whose model answers with a description of what it was given."""
+    folder: Path = tmp_path_factory.mktemp("describe")
+    with Server(folder, "describe", MODEL_SERVER_WORKERS=2, MODEL_SERVER_WORKER_CLASS=worker_class) as server:
+        yield server

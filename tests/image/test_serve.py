@@ -1,0 +1,241 @@
+"""serve from outside: routes, methods, nginx's errors, the access log."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.serving import nginx
+from tests.support.server import CHECKOUT, Server, alive, wait_until
+
+PROBLEM = "application/problem+json"
+
+
+def raw(server: Server, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send these bytes as they are; the answer's status, headers and body."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+
+
+def assert_problem(response: requests.Response, status: int) -> dict[str, object]:
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == PROBLEM
+    problem: dict[str, object] = response.json()
+    assert problem["status"] == status
+    assert problem["request_id"] == response.headers["X-Amzn-SageMaker-Inference-Id"]
+    assert len(response.text) <= 2048
+    return problem
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_ping_is_200_with_an_empty_body_for_get_and_post(describe: Server, method: str) -> None:
+    response = requests.request(method, f"{describe.url}/ping", timeout=10)
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_any_other_path_is_404_as_json(describe: Server) -> None:
+    for path in ("/", "/models", "/invocations/", "/ping/x", "/%00"):
+        assert_problem(describe.get(path), 404 if path != "/%00" else 400)
+
+
+def test_get_invocations_is_405_as_json_and_names_the_method(describe: Server) -> None:
+    response = describe.get("/invocations")
+    assert_problem(response, 405)
+    assert "POST" in response.headers["Allow"]
+
+
+def test_trace_is_405_as_json(describe: Server) -> None:
+    assert_problem(requests.request("TRACE", f"{describe.url}/invocations", timeout=10), 405)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+        b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST /invocations HTTP/1.1\r\n\r\n",
+        b"GET /invocations HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",
+    ],
+    ids=["two lengths", "length no number", "no host", "header too large"],
+)
+def test_a_request_that_is_not_http_is_400_as_json(describe: Server, request_bytes: bytes) -> None:
+    status, headers, body = raw(describe, request_bytes)
+    assert status == 400
+    assert headers["content-type"] == PROBLEM
+    assert b'"status":400' in body
+
+
+def test_an_answer_carries_the_callers_inference_id(describe: Server) -> None:
+    response = describe.post({}, X_Amzn_SageMaker_Inference_Id="my id/42")
+    assert response.headers["X-Amzn-SageMaker-Inference-Id"] == "my id/42"
+
+
+@pytest.mark.parametrize("sent", [None, "x" * 65, 'a"b', "a\\b", ""])
+def test_without_a_usable_inference_id_a_new_one_is_made(describe: Server, sent: str | None) -> None:
+    headers = {} if sent is None else {"X_Amzn_SageMaker_Inference_Id": sent}
+    made = describe.post({}, **headers).headers["X-Amzn-SageMaker-Inference-Id"]
+    assert len(made) == 32 and made != sent
+
+
+def test_nginx_errors_carry_the_inference_id_too(describe: Server) -> None:
+    response = describe.get("/nowhere", headers={"X-Amzn-SageMaker-Inference-Id": "mine"})
+    assert assert_problem(response, 404)["request_id"] == "mine"
+
+
+def test_a_request_is_one_json_line_of_the_access_log_and_a_healthy_ping_is_none(describe: Server) -> None:
+    describe.ping()
+    describe.post([[1, 2], [3, 4]], X_Amzn_SageMaker_Inference_Id="logged-once")
+    lines = wait_until(
+        lambda: [line for line in describe.access_log() if line["request_id"] == "logged-once"], "the line"
+    )
+    (line,) = lines
+    assert (line["method"], line["path"], line["status"], line["records"]) == ("POST", "/invocations", 200, 2)
+    assert line["answer_bytes"] > 0 and line["seconds"] >= 0
+    assert not [line for line in describe.access_log() if (line["path"], line["status"]) == ("/ping", 200)]
+
+
+def test_a_path_that_is_not_printable_cannot_break_the_access_log(describe: Server) -> None:
+    raw(describe, b'GET /\xff\xfe"x HTTP/1.1\r\nHost: x\r\nX-Amzn-SageMaker-Inference-Id: odd-path\r\n\r\n')
+    wait_until(lambda: [x for x in describe.access_log() if x["request_id"] == "odd-path"], "the line")
+
+
+def test_internal_headers_do_not_reach_the_client(describe: Server) -> None:
+    assert not [name for name in describe.post({}).headers if "longshore" in name.lower()]
+
+
+def test_metrics_count_the_answers_of_all_workers(describe: Server) -> None:
+    def answers() -> float:
+        lines = describe.get("/metrics").text.splitlines()
+        return sum(
+            float(x.split()[-1]) for x in lines if x.startswith('longshore_requests_total{status="200"}')
+        )
+
+    before = answers()
+    with ThreadPoolExecutor(16) as pool:
+        pids = {response.json()["pid"] for response in pool.map(describe.post, [{"nap": 0.01}] * 50)}
+    assert len(pids) == 2, "both workers took part"
+    assert answers() == before + 50
+
+
+def test_execution_parameters_keep_the_product_rule(describe: Server) -> None:
+    parameters = describe.get("/execution-parameters").json()
+    assert parameters == {"MaxConcurrentTransforms": 2, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+
+
+def test_library_threads_are_set_for_each_worker(describe: Server) -> None:
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert describe.post({}).json()["threads"] == str(share)
+
+
+def test_a_body_without_a_length_is_served(describe: Server) -> None:
+    chunks = (part for part in (b"[1,", b"2]"))
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(f"{describe.url}/invocations", data=chunks, headers=headers, timeout=30)
+    assert response.json()["value"] == [1, 2]
+
+
+def test_unknown_headers_and_the_longest_known_ones_are_taken(describe: Server) -> None:
+    longest = {  # A14
+        "Content-Type": "application/json; x=" + "x" * 1000,
+        "Accept": "application/json, " + "text/plain, " * 80,
+        "X-Amzn-SageMaker-Custom-Attributes": "c" * 1024,
+        "X-Amzn-SageMaker-Target-Model": "m" * 1024,
+        "X-Amzn-SageMaker-Session-Id": "s" * 256,
+        "X-Amzn-SageMaker-Inference-Id": "i" * 64,
+        "X-Some-Header-Of-Tomorrow": "t" * 1024,
+    }
+    response = requests.post(f"{describe.url}/invocations", data=b"{}", headers=longest, timeout=30)
+    assert response.status_code == 200
+    assert response.headers["X-Amzn-SageMaker-Custom-Attributes"] == "got " + "c" * 1020
+
+
+def test_nginx_conf_passes_nginx_t_as_it_stands(tmp_path: Path) -> None:
+    command = [nginx.program(), "-t", "-p", f"{tmp_path}/", "-c", str(CHECKOUT / "nginx.conf")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_body_above_the_limit_is_413_and_names_the_variable(tmp_path: Path) -> None:
+    with Server(tmp_path, "rowsum", MODEL_SERVER_MAX_PAYLOAD_MB=1, MODEL_SERVER_WORKERS=1) as server:
+        refused = server.post(b"1," * (600 * 1024), "text/csv")
+        assert "1 MB, the limit set by MODEL_SERVER_MAX_PAYLOAD_MB" in str(
+            assert_problem(refused, 413)["detail"]
+        )
+        assert server.post(b"1,1\n", "text/csv").status_code == 200
+
+
+def test_the_access_log_is_written_where_stdout_is_a_socket(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, Server(tmp_path, "rowsum", stdout=theirs.fileno(), MODEL_SERVER_WORKERS=1) as server:
+        theirs.close()
+        server.post(b"1,1\n", "text/csv", X_Amzn_SageMaker_Inference_Id="by-socket")
+        ours.settimeout(30)
+        received = b""
+        while b"by-socket" not in received:
+            chunk = ours.recv(65536)
+            assert chunk, "stdout was closed before the line came"
+            received += chunk
+
+
+def test_a_temporary_folder_closed_to_others_is_no_obstacle(tmp_path: Path) -> None:
+    """As root, nginx's workers would become another user, who could not enter it: so they stay root."""
+    closed = Path(tempfile.mkdtemp(prefix="ls-"))  # mode 700
+    try:
+        with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, TMPDIR=closed) as server:
+            assert server.post(b"1,2\n" * 100_000, "text/csv").status_code == 200, "a body that needs a file"
+    finally:
+        closed.rmdir()  # and nothing was left in it
+
+
+def test_an_idle_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server:
+        pids = [*server.pids("nginx"), *server.pids("gunicorn")]
+        assert len(pids) >= 4
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_exit() == 0
+        assert list(server.temporary.iterdir()) == []
+        assert not [pid for pid in pids if alive(pid)]
+
+
+def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server:
+        pids = [*server.pids("nginx"), *server.pids("gunicorn")]
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not [pid for pid in pids if alive(pid)], "the children's end")
+
+
+def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
+    first = Server(tmp_path / "one", "rowsum", MODEL_SERVER_WORKERS=1)
+    second = Server(tmp_path / "two", "rowsum", wait=False, SAGEMAKER_BIND_TO_PORT=first.port)
+    with first, second:
+        assert second.wait_exit() == 2
+        assert f"SAGEMAKER_BIND_TO_PORT: cannot listen on 127.0.0.1:{first.port}" in second.stderr
+
+
+def test_a_tmpdir_too_long_for_sockets_is_said(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    with Server(tmp_path, "rowsum", wait=False, TMPDIR=deep) as server:
+        assert server.wait_exit() == 2
+        assert server.stderr.startswith("serve: TMPDIR: ")
+
+
+def test_serve_needs_the_python_of_the_environment_only(tmp_path: Path) -> None:
+    """Started by path from any folder, with nothing of the checkout on PYTHONPATH."""
+    command = (sys.executable, str(CHECKOUT / "container" / "serve"))
+    with Server(tmp_path, "rowsum", command=command, PYTHONPATH="", MODEL_SERVER_WORKERS=1) as server:
+        assert server.post(b"1,2\n", "text/csv").text == "3.0\n"

@@ -1,0 +1,3 @@
+"""train is a value."""
+
+train = 5
