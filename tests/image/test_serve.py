@@ -78,6 +78,14 @@ def test_a_request_that_is_not_http_is_400_as_json(describe: Server, request_byt
     assert b'"status":400' in body
 
 
+def test_a_header_gunicorn_cannot_take_is_400_as_json(describe: Server) -> None:
+    """nginx lets a control character pass."""
+    request = b"POST /invocations HTTP/1.1\r\nHost: x\r\nX-Odd: a\x01b\r\nContent-Length: 2\r\n\r\n{}"
+    status, headers, body = raw(describe, request)
+    assert (status, headers["content-type"]) == (400, PROBLEM)
+    assert b"X-ODD" in body.upper()
+
+
 def test_an_answer_carries_the_callers_inference_id(describe: Server) -> None:
     response = describe.post({}, X_Amzn_SageMaker_Inference_Id="my id/42")
     assert response.headers["X-Amzn-SageMaker-Inference-Id"] == "my id/42"

@@ -14,6 +14,7 @@ from prometheus_client import multiprocess
 from app import logs, settings
 from app.errors import StartError
 from app.serving import events
+from app.serving import workers as workers_module
 
 _settings = settings.load(os.environ)
 if _settings.run_dir is None:
@@ -23,7 +24,7 @@ _run_dir = _settings.run_dir
 bind = f"unix:{_run_dir}/predictor.sock"
 worker_tmp_dir = str(_run_dir)
 workers = _settings.workers
-worker_class = _settings.worker_class
+worker_class = workers_module.worker_class(_settings.worker_class)
 threads = _settings.http_threads
 worker_connections = 1024
 # A worker that does not even notice the time is stuck in a call that holds the interpreter: gunicorn

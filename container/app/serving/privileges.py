@@ -33,7 +33,7 @@ def unprivileged_user() -> pwd.struct_passwd | None:
 def first_unreadable(
     user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()
 ) -> Path | None:
-    """The first of these folders, and of all in these trees, that this user cannot read; None if there is none.
+    """The first of these folders and of all in these trees that this user cannot read, or None.
 
     Asked in a forked child that has become that user: only the kernel knows the whole answer
     (modes, groups, access lists, mounts). Call it before any thread is started.
