@@ -185,8 +185,8 @@ VARIABLES = (
         "batch_concurrency",
         ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",),
         None,
-        "a whole number from 1 to 100",
-        _whole_number(1, contract.BATCH_PRODUCT_MAX_MB),
+        "a whole number from 0 to 100, 0 meaning unset",
+        lambda text: _whole_number(0, contract.BATCH_PRODUCT_MAX_MB)(text) or None,
     ),
     Variable(
         "batch_payload_mb",

@@ -53,6 +53,7 @@ def test_without_any_variable_the_defaults_hold() -> None:
         ("SAGEMAKER_BATCH_STRATEGY", "SingleRecord", "batch_strategy", "SINGLE_RECORD"),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "0", "batch_payload_mb", 0),
         ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "4", "batch_concurrency", 4),
+        ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "0", "batch_concurrency", None),
     ],
 )
 def test_a_variable_sets_its_field(name: str, value: str, field: str, expected: object) -> None:
@@ -90,7 +91,7 @@ def test_the_model_server_name_counts_before_its_alias() -> None:
         ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "*/*"),
         ("SAGEMAKER_BATCH_STRATEGY", "ALL"),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "101"),
-        ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "0"),
+        ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "101"),
     ],
 )
 def test_a_malformed_value_is_refused_with_name_value_and_what_is_allowed(name: str, value: str) -> None:
