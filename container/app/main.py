@@ -1,37 +1,45 @@
-"""What container/serve and container/train run: read the settings, do the work, return the exit code."""
+"""What container/serve and container/train run: read the settings, do the work, return the exit code.
+
+The one place where a StartError of the start is caught: one message on stderr, and its exit code.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
 
 from app import contract, logs
 from app import settings as settings_module
 from app.errors import StartError
-from app.settings import Settings
 
 
 def serve() -> int:
     """Serve until a signal or a failure ends it."""
-    from app.serving.supervisor import Supervisor
+    from app.serving.supervisor import Supervisor  # here, so that training does without the server's modules
 
-    return _run("serve", lambda settings: Supervisor(settings, contract.PROGRAM_DIR, os.environ).run())
-
-
-def train() -> int:
-    """Train once."""
-    from app.training import job
-
-    return _run("train", lambda settings: job.run(settings, contract.PROGRAM_DIR))
-
-
-def _run(name: str, work: Callable[[Settings], int]) -> int:
-    """The one place where a StartError is caught: one message on stderr, and its exit code."""
     try:
         settings = settings_module.load(os.environ)
         logs.configure(settings.log_level)
-        return work(settings)
+        return Supervisor(settings, contract.PROGRAM_DIR, os.environ).run()
     except StartError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"serve: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def train() -> int:
+    """Train once. A failure's reason is in the failure file, too, where SageMaker looks for it (D6)."""
+    from app.training import failure, job
+
+    try:
+        settings = settings_module.load(os.environ)
+    except StartError as error:
+        failed = failure.FailureFile(settings_module.ml_root(os.environ))
+        with contextlib.suppress(
+            StartError
+        ):  # an old reason that cannot be removed: the new one is on stderr
+            failed.prepare()
+        failed.write(str(error))
+        return error.exit_code
+    logs.configure(settings.log_level)
+    return job.run(settings, contract.PROGRAM_DIR)

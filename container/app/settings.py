@@ -112,6 +112,8 @@ def _any_path(text: str) -> Path:
     return Path(_text(text)).absolute()
 
 
+_ML_ROOT = Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", _any_path)
+
 VARIABLES = (
     Variable(
         "workers",
@@ -164,7 +166,7 @@ VARIABLES = (
         _whole_number(1, 65535),
     ),
     Variable("run_dir", ("LONGSHORE_RUN_DIR",), None, "set by serve itself, for its workers", _absolute_path),
-    Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", _any_path),
+    _ML_ROOT,
     Variable("model_dir", ("SM_MODEL_DIR",), None, "an absolute path", _absolute_path),
     Variable("program", ("SAGEMAKER_PROGRAM",), None, "a file name", _text),
     Variable(
@@ -251,6 +253,14 @@ def load(environ: Mapping[str, str]) -> Settings:
     settings = Settings(**values)
     _refuse_contradictions(settings)
     return settings
+
+
+def ml_root(environ: Mapping[str, str]) -> Path:
+    """ML_ROOT alone, for telling there that the rest could not be read; the default where it is malformed."""
+    try:
+        return Path(_value(_ML_ROOT, environ))
+    except StartError:
+        return contract.DEFAULT_ML_ROOT
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

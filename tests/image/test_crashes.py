@@ -6,6 +6,7 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.server import Server, alive, wait_until
 def test_a_worker_killed_in_a_request_gives_a_clean_502_and_the_next_request_works(
     tmp_path: Path, worker_class: str
 ) -> None:
-    variables = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
+    variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
     with Server(tmp_path, "kills_itself", **variables) as server:
         first = server.post({}).json()
         killed = server.post({"signal": int(signal.SIGKILL)})
@@ -69,7 +70,7 @@ def test_the_first_exit_ends_the_group_non_zero(tmp_path: Path, program: str, nu
 def test_a_call_that_never_ends_is_a_504_and_costs_one_worker(
     tmp_path: Path, model: str, worker_class: str
 ) -> None:
-    variables = {
+    variables: dict[str, Any] = {
         "MODEL_SERVER_WORKERS": 1,
         "MODEL_SERVER_TIMEOUT": 1,
         "MODEL_SERVER_WORKER_CLASS": worker_class,

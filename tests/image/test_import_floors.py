@@ -86,5 +86,5 @@ def test_only_the_entry_points_take_the_environment_and_only_settings_reads_it(p
         reads = (isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ") or (
             isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ.get", "os.environ.pop")
         )
-        assert not reads, f"{path} line {node.lineno}: read it in settings.py"
+        assert not reads, f"{path} reads {ast.unparse(node)}: read it in settings.py"
         assert not (isinstance(node, ast.Attribute) and ast.unparse(node) == "os.getenv"), path

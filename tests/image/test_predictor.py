@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.support.server import Server, wait_until
 
 @pytest.fixture(scope="module")
 def fails(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Iterator[Server]:
-    variables = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
+    variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
     with Server(tmp_path_factory.mktemp("fails"), "fails", **variables) as server:
         yield server
 
@@ -167,8 +168,7 @@ def test_transform_fn_stands_for_all_three(tmp_path: Path) -> None:
 
 
 def test_the_default_accept_is_used_where_the_caller_has_none(tmp_path: Path) -> None:
-    variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv", "MODEL_SERVER_WORKERS": 1}
-    with Server(tmp_path, "rowsum", **variables) as server:
+    with Server(tmp_path, "rowsum", SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT="text/csv") as server:
         assert server.post([[1, 2], [3, 4]]).text == "3.0\n7.0\n"
         assert server.post([[1, 2]], Accept="application/json").json() == [3.0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def failure(server: Server) -> str:
         return "\n".join(line for line in server.stderr.splitlines() if not line.startswith("{"))
 
 
-def start(folder: Path, model: str | None, **variables: str | int) -> Server:
+def start(folder: Path, model: str | None, **variables: Any) -> Server:
     return Server(folder, model, wait=False, MODEL_SERVER_WORKERS=2, **variables)
 
 

@@ -13,5 +13,7 @@ def train(channels: object, hyperparameters: object, model_dir: Path) -> None:
         os.setsid()
         time.sleep(300)
         os._exit(0)
+    while os.getpgid(pid) == os.getpgid(0):
+        time.sleep(0.01)
     (model_dir / "pid").write_text(str(pid))
     os._exit(3)

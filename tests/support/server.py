@@ -66,7 +66,8 @@ class Server:
         code.mkdir(parents=True, exist_ok=True)
         if model is not None:
             shutil.copy(MODELS / f"{model}.py", code / "inference.py")
-        self._variables = {"ML_ROOT": self.ml_root, "SAGEMAKER_BIND_TO_PORT": self.port} | variables
+        fixed: dict[str, str | Path | int] = {"ML_ROOT": self.ml_root, "SAGEMAKER_BIND_TO_PORT": self.port}
+        self._variables = fixed | variables
         self._wait = wait
         self._stdout = stdout
         self._command = command or (str(SERVE),)
@@ -79,7 +80,7 @@ class Server:
         self._err = (self.folder / "stderr").open("wb")
         self.process = subprocess.Popen(
             self._command,
-            env=environment(**({"TMPDIR": self.temporary} | self._variables)),
+            env=environment(**{"TMPDIR": self.temporary, **self._variables}),
             stdin=subprocess.DEVNULL,
             stdout=self._out if self._stdout is None else self._stdout,
             stderr=self._err,

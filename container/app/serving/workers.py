@@ -1,4 +1,4 @@
-"""gunicorn's worker classes, but for what they answer to a request they cannot parse.
+"""The worker classes gunicorn is given, and what they answer to a request they cannot parse.
 
 nginx refuses nearly all such requests before; what it lets through, a control character in a header for
 example, gunicorn would answer with a page of HTML.
@@ -15,6 +15,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from app import problem
+from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
 
@@ -42,6 +43,6 @@ class Problems:
 
 
 def worker_class(name: str) -> type[Any]:
-    """gunicorn's class of this name, gthread or gevent, with Problems mixed in."""
-    base = util.load_class(name)
+    """The class for gthread or gevent, with Problems mixed in."""
+    base = ThreadWorker if name == "gthread" else util.load_class(name)
     return type(base.__name__, (Problems, base), {})

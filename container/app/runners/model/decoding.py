@@ -6,6 +6,7 @@ caller's mistake (400), and nothing in a body is ever run, unpickled or believed
 
 from __future__ import annotations
 
+import ast
 import importlib
 import io
 import math
@@ -149,20 +150,20 @@ def _csv(body: bytes, params: Mapping[str, str]) -> Decoded:
 
 _NPY_HEADER_MAX = 10_000  # bytes, numpy's own limit
 _NPY_DIMENSIONS_MAX = 32
-# The tokens of an honest header. numpy gives the header to Python's parser, which can be made to run
-# out of stack by long chains of operators; a header of these tokens has none.
-_NPY_HEADER = re.compile(rb"""(?:[\s{}()\[\],:]|[0-9]{1,18}(?![0-9])L?|True|False|'[^'\\\n]*'|"[^"\\\n]*")*""")
+_NpyHeader = tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]  # shape, order and type of the data
+# The tokens of an honest header. It is a Python literal, and Python's parser can be made to run out of
+# stack by long chains of operators; a header of these tokens has none.
+_NPY_HEADER = re.compile(rb"""(?:[\s{}()\[\],:]|[0-9]{1,18}(?![0-9])|True|False|'[^'\\\n]*'|"[^"\\\n]*")*""")
 
 
 def _npy(body: bytes, params: Mapping[str, str]) -> Decoded:
-    length_size = 2 if body[6:7] == b"\1" else 4
-    start = 8 + length_size
+    start = 10 if body[6:7] == b"\1" else 12
     end = start + int.from_bytes(body[8:start], "little")
     if not body.startswith(npy.MAGIC_PREFIX) or end > len(body):
         raise _unreadable("NPY", "it does not start with a whole NPY header")
     if end - start > _NPY_HEADER_MAX:
         raise _unreadable("NPY", f"its header is longer than {_NPY_HEADER_MAX} bytes")
-    shape, order, dtype = _npy_header(body[:end])
+    shape, order, dtype = _npy_header(body[start:end], body[6])
     size = math.prod(shape) * dtype.itemsize
     if size != len(body) - end:
         raise _unreadable("NPY", f"its header promises {size} bytes of data, but {len(body) - end} follow")
@@ -177,28 +178,24 @@ def _npy(body: bytes, params: Mapping[str, str]) -> Decoded:
 
 
 @lru_cache(maxsize=64)
-def _npy_header(head: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
-    """Shape, order and type of what follows this head, which is everything before the data."""
+def _npy_header(header: bytes, version: int) -> _NpyHeader:
+    """What a header says. numpy's own reader would write on stderr about what it finds odd."""
     try:
-        if not _NPY_HEADER.fullmatch(head, 10 if head[6] == 1 else 12):
+        if not _NPY_HEADER.fullmatch(header):
             raise ValueError("its header is malformed")
-        stream = io.BytesIO(head)
-        version = npy.read_magic(stream)
-        if version == (1, 0):
-            shape, fortran_order, dtype = npy.read_array_header_1_0(stream)
-        elif version == (2, 0):
-            shape, fortran_order, dtype = npy.read_array_header_2_0(stream)
-        else:
-            raise ValueError("only the versions 1.0 and 2.0 of the format are read")
+        fields = ast.literal_eval(header.decode("utf-8" if version == 3 else "latin-1").strip())
+        shape, dtype = fields["shape"], npy.descr_to_dtype(fields["descr"])
+        if not (isinstance(shape, tuple) and all(type(length) is int for length in shape)):
+            raise ValueError("the shape in its header is malformed")
         if dtype.hasobject:
             raise ValueError("it holds Python objects; send numbers or strings")
         if len(shape) > _NPY_DIMENSIONS_MAX:
             raise ValueError(f"it has {len(shape)} dimensions, {_NPY_DIMENSIONS_MAX} are allowed")
         if dtype.itemsize == 0 or (0 in shape and shape[0] != 0):  # any number of records for no data
             raise ValueError(f"an array of shape {shape} and type {dtype} has records without data")
-    except Exception as error:  # noqa: BLE001 - Python's parser and numpy's dtypes fail in many ways
+        return shape, "F" if fields["fortran_order"] is True else "C", dtype
+    except Exception as error:  # noqa: BLE001 - Python's parser and numpy's types fail in many ways
         raise _unreadable("NPY", str(error).partition("\n")[0]) from None
-    return shape, "F" if fortran_order else "C", dtype
 
 
 # --- Parquet and Arrow ------------------------------------------------------------------------------
