@@ -50,6 +50,12 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without
 logger_class = JsonLogger
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """In gunicorn's master: give the worker the lowest number that no living one has."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
 def post_worker_init(worker: Any) -> None:
     """In a worker, when the application stands: from now on it answers."""
     from app.serving import wsgi  # loaded by now, and only in a worker

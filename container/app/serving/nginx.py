@@ -1,4 +1,4 @@
-"""nginx as serve starts it: which program, and the one file that carries what the start decides."""
+"""nginx as serve starts it: which program, and the files that carry what the start decides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.settings import Settings
 
 CONF_NAME = "nginx.conf"
 INCLUDE_NAME = "serve.conf"
+WORKERS_NAME = "workers.conf"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -52,8 +53,12 @@ def write_include(run_dir: Path, settings: Settings, *, stopping: bool = False) 
 
 
 def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
-    """Lay out the folder nginx runs in. It looks for its include beside its configuration: hence a copy."""
+    """Lay out the folder nginx runs in. It looks for includes beside its configuration: hence a copy."""
     (run_dir / CONF_NAME).write_bytes(conf(program_dir).read_bytes())
+    others = [
+        f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
+    ]
+    (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
     write_include(run_dir, settings)
 
 

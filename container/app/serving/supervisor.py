@@ -128,9 +128,11 @@ class Supervisor:
         return became, became
 
     def _gunicorn_environ(self) -> dict[str, str]:
-        metrics = self._run_dir / "metrics"
-        metrics.mkdir()
-        metrics.chmod(0o777)  # each worker keeps its counters in a file of its own there
+        # Each worker keeps a file of its own in each: its counters, its socket.
+        metrics, sockets = self._run_dir / "metrics", self._run_dir / "workers"
+        for folder in (metrics, sockets):
+            folder.mkdir()
+            folder.chmod(0o777)
         environ = {**self._environ, **self._settings.thread_pools}
         environ["LONGSHORE_RUN_DIR"] = str(self._run_dir)
         environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)

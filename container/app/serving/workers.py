@@ -1,14 +1,12 @@
-"""The worker classes gunicorn is given, and what they answer to a request they cannot parse.
-
-nginx refuses nearly all such requests before; what it lets through, a control character in a header for
-example, gunicorn would answer with a page of HTML.
-"""
+"""The worker classes gunicorn is given: its own, with a socket of their own and errors as JSON."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from gunicorn import util
@@ -19,12 +17,33 @@ from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
 
+_BACKLOG = 2048
 
-class Problems:
-    """Mixed into a worker class: errors of gunicorn's own as problem+json."""
+
+class _Ours:
+    """Mixed into a class of gunicorn's. slot: this worker's number, from 0; see gunicorn_conf.pre_fork."""
+
+    slot: int
+    cfg: Any
+    sockets: list[Any]
+
+    def run(self) -> None:
+        """Listen on a socket of its own as well, from now on: the model is loaded (nginx.conf says why)."""
+        path = Path(self.cfg.worker_tmp_dir) / "workers" / f"{self.slot}.sock"
+        path.unlink(missing_ok=True)  # a predecessor's, who has died
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o666)  # nginx's workers may be another user
+        listener.listen(_BACKLOG)
+        self.sockets.append(listener)
+        super().run()  # type: ignore[misc]  # of the class this is mixed into
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer on the connection `client`, which gunicorn closes afterwards."""
+        """Answer on the connection `client`, which gunicorn closes afterwards.
+
+        nginx refuses nearly all that cannot be parsed; what it lets through, a control character in a
+        header for example, gunicorn would answer with a page of HTML.
+        """
         # A header that the answer was to carry is not the caller's doing.
         ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
         if isinstance(exc, ParseException) and not ours:
@@ -43,6 +62,6 @@ class Problems:
 
 
 def worker_class(name: str) -> type[Any]:
-    """The class for gthread or gevent, with Problems mixed in."""
+    """The class for gthread or gevent."""
     base = ThreadWorker if name == "gthread" else util.load_class(name)
-    return type(base.__name__, (Problems, base), {})
+    return type(base.__name__, (_Ours, base), {})
