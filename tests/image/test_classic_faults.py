@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,39 @@ def test_gevent_monkey_patching_breaks_user_code(tmp_path: Path) -> None:
     """By default nothing is patched."""
     with Server(tmp_path, "tells_if_patched", MODEL_SERVER_WORKERS=1) as server:
         assert server.post({}).json() is False
+
+
+@pytest.mark.parametrize("worker_class_", ["gthread", "gevent"])
+def test_preload_hangs(tmp_path: Path, worker_class_: str) -> None:
+    """A thread started when the model is imported lives on, because it is imported in the worker."""
+    variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 2, "MODEL_SERVER_WORKER_CLASS": worker_class_}
+    with Server(tmp_path, "starts_a_thread_at_import", **variables) as server:
+        assert [server.post(number).json() for number in range(5)] == [0, 2, 4, 6, 8]
+
+
+def test_413_on_batch(tmp_path: Path) -> None:
+    """Batch transform sends up to 100 MB (A12)."""
+    with Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1) as server:
+        body = bytes(100 * 1024 * 1024)
+        assert server.post(body, "application/x-bytes").json() == len(body)
+        assert server.post(body + b"1", "application/x-bytes").status_code == 413
+
+
+def test_the_disk_is_full(tmp_path: Path) -> None:
+    """A body that finds no room is refused as JSON, and requests that need none are served as before."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = Path(tempfile.mkdtemp(prefix="ls-"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", disk], check=True)
+    try:
+        with Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1, TMPDIR=disk) as server:
+            assert_problem(server.post(bytes(4 * 1024 * 1024), "application/x-bytes"), 500)
+            assert server.post(b"123", "application/x-bytes").json() == 3
+            assert server.ping() == 200
+            assert "No space left on device" in server.stderr
+    finally:
+        subprocess.run(["umount", disk], check=True)
+        disk.rmdir()
 
 
 def test_n_workers_times_n_threads_thrash() -> None:
