@@ -179,7 +179,8 @@ ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
         (np.arange(6)[::2], [0, 2, 4]),
         (np.array([1, 2], dtype=">i4"), [1, 2]),
         ({"a": np.array([1, 2], dtype=">f8")}, {"a": [1, 2]}),
-        (np.array([0.1], dtype="f4")[::-1], [0.1]),
+        (np.array([0.2, 0.1], dtype="f4")[::-1], [0.1, 0.2]),
+        (np.ma.array([1.5, 2.5], mask=[False, True]), [1.5, None]),
         (np.array(1.5), 1.5),
         (np.zeros((0, 3)), []),
         (np.array(["a", "b"]), ["a", "b"]),
@@ -307,6 +308,7 @@ def test_csv_has_a_row_for_each_element(prediction: object, text: str) -> None:
         NESTED,
         np.zeros((2, 2, 2)),
         np.zeros((2, 0)),
+        np.ma.array([1.5, 2.5], mask=[False, True]),
         [[1], [2, 3]],
         [[1], 2],
         [1, [2]],
@@ -426,7 +428,7 @@ def test_parquet_and_arrow_are_tables(kind: str, prediction: object, columns: di
 
 @pytest.mark.parametrize("kind", media.ARROW_TYPES)
 @pytest.mark.parametrize(
-    "prediction", [np.zeros((2, 2, 2)), [], [1, "a"], [{"a": 1}, {"b": 2}, 3], [{1, "a"}]]
+    "prediction", [np.zeros((2, 2, 2)), np.zeros((2, 0)), [], [1, "a"], [{"a": 1}, {"b": 2}, 3], [{1, "a"}]]
 )
 def test_what_is_no_table_is_not_parquet_or_arrow(kind: str, prediction: object) -> None:
     refusal(prediction, kind)
