@@ -6,11 +6,9 @@ through boto3. The real image's build is the business of tests/end_to_end.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import pytest
 
 from tests.support import docker
 from tests.support.aws import ACCOUNT, REGION, Aws, Registry
-from tests.support.server import CHECKOUT, PATIENCE
+from tests.support.push_script import Script
 
 DEAD_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
 READS = {"GetAuthorizationToken", "DescribeRepositories"}
@@ -46,79 +44,6 @@ def aws() -> Iterator[Aws]:
     """AWS whose registry is not there: for all that ends before a push."""
     with Aws("127.0.0.1:9") as running:
         yield running
-
-
-class Script:
-    """The script in a git repository of its own, on a PATH with the AWS CLI or without it."""
-
-    def __init__(self, folder: Path, way: str = "boto3") -> None:
-        self.folder = folder
-        self.image = f"longshore-test/{folder.name.lower().replace('_', '-').strip('-')}"
-        shutil.copy(CHECKOUT / "build_and_push.sh", folder)
-        (folder / "container").mkdir()
-        (folder / "container" / "model.py").touch()
-        (folder / "Dockerfile").write_text("FROM scratch\nCOPY container /\n")
-        self.git("init", "--quiet")
-        self.git("add", "--all")
-        self.git(
-            "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=x"
-        )
-        self.revision = self.git("rev-parse", "--short=12", "HEAD")
-        hidden = {"cli": set[str](), "boto3": {"aws"}, "neither": {"aws", "python3"}}[way]
-        self.path = path_without(hidden, folder.parent / f"{folder.name}-bin")
-
-    def git(self, *arguments: str) -> str:
-        command = ["git", "-C", str(self.folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    def run(self, aws: Aws, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run it from another folder; what it left of images in the engine goes."""
-        nothing = self.folder.parent / "nothing"
-        environ = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "DOCKER_"))}
-        environ |= {
-            "PATH": self.path,
-            "DOCKER_CONFIG": str(self.folder.parent / "docker"),
-            "LC_ALL": "C.UTF-8",
-        }
-        environ |= aws.environment(nothing) | variables
-        try:
-            return subprocess.run(
-                [self.folder / "build_and_push.sh", *arguments],
-                cwd="/",
-                env={name: value for name, value in environ.items() if value},
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE,
-            )
-        finally:
-            self.images_left = images_named(self.image) if "DOCKER_HOST" not in variables else []
-            if self.images_left:
-                docker.docker("rmi", *self.images_left)
-
-
-def images_named(part: str) -> list[str]:
-    try:
-        listed = docker.docker("images", "--format", "{{.Repository}}:{{.Tag}}", check=False).stdout.split()
-    except FileNotFoundError:
-        return []
-    return [name for name in listed if part in name]
-
-
-def path_without(hidden: set[str], folder: Path) -> str:
-    """PATH, this Python first, without these commands: links to the rest replace a folder that has one."""
-    kept = []
-    folders = dict.fromkeys([str(Path(sys.executable).parent), *os.environ["PATH"].split(os.pathsep)])
-    for number, name in enumerate(filter(os.path.isdir, folders)):
-        original = Path(name)
-        if any((original / command).exists() for command in hidden):
-            links = folder / str(number)
-            links.mkdir(parents=True)
-            for file in original.iterdir():
-                if file.name not in hidden:
-                    (links / file.name).symlink_to(file)
-            original = links
-        kept.append(str(original))
-    return os.pathsep.join(kept)
 
 
 @pytest.fixture(params=["cli", "boto3"])
@@ -235,6 +160,20 @@ def test_a_dry_run_prints_each_command_and_changes_nothing(aws: Aws, either_way:
         assert re.fullmatch(pattern, command), command
     assert set(aws.operations) == READS
     assert "auth-token" not in run.stdout + run.stderr, "a login is no business of a log"
+
+
+def test_a_client_with_buildx_is_told_to_make_no_attestations(aws: Aws, script: Script) -> None:
+    """The client's own way of finding buildx is real here; what it finds is a stand-in that builds nothing."""
+    script.plugin(
+        "buildx",
+        """#!/bin/sh
+[ "$1" != docker-cli-plugin-metadata ] || echo '{"SchemaVersion": "0.1.0", "Vendor": "a test"}'
+""",
+    )
+    run = script.run(aws, script.image, "--dry-run")
+    assert (
+        "\n+ docker buildx build --load --provenance=false --sbom=false --platform linux/amd64" in run.stdout
+    )
 
 
 # What goes wrong, with what it is asked and run with, and what its message must contain.

@@ -1,0 +1,1 @@
+"""The classic nginx + gunicorn + Flask container, written afresh to be measured against."""

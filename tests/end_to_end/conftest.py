@@ -1,0 +1,60 @@
+"""The image these tests run, built once, and a model that its own `train` made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import docker
+from tests.support.server import CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def base_image() -> str:
+    """What images are built from; skips where that cannot be done."""
+    if reason := docker.missing():
+        pytest.skip(f"Docker: {reason}")
+    return docker.BASE_IMAGE
+
+
+@pytest.fixture(scope="session")
+def image(base_image: str) -> Iterator[str]:
+    """The checkout's image. At the end it goes, and no container of it may have been left behind."""
+    tag = f"longshore-test:{os.getpid()}"
+    built = docker.build(tag, CHECKOUT, "--build-arg", f"BASE_IMAGE={base_image}")
+    assert built.returncode == 0, built.stdout + built.stderr
+    yield tag
+    left = docker.docker("ps", "--all", "--quiet", "--filter", f"ancestor={tag}").stdout.split()
+    for container in left:
+        docker.docker("rm", "--force", container)
+    docker.docker("rmi", tag)
+    assert not left, "tests left containers behind"
+
+
+@pytest.fixture
+def ml_root(tmp_path: Path) -> Path:
+    """A copy of local_test/test_dir, laid out as /opt/ml, that every user of a container may write to."""
+    return copy_of_test_dir(tmp_path / "ml")
+
+
+@pytest.fixture(scope="session")
+def trained(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An /opt/ml with the sample model, as `docker run IMAGE train` leaves it."""
+    ml_root = copy_of_test_dir(tmp_path_factory.mktemp("trained") / "ml")
+    docker.docker("run", "--rm", "--volume", f"{ml_root}:/opt/ml", image, "train")
+    return ml_root
+
+
+def copy_of_test_dir(target: Path) -> Path:
+    shutil.copytree(
+        CHECKOUT / "local_test" / "test_dir", target, ignore=shutil.ignore_patterns("model.skops")
+    )
+    for folder in (target, *target.parents[:2]):  # pytest's folders are closed to other users
+        folder.chmod(0o755)
+    for name in ("model", "output"):
+        (target / name).chmod(0o777)
+    return target
