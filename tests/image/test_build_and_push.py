@@ -163,7 +163,7 @@ def test_a_dry_run_prints_each_command_and_changes_nothing(aws: Aws, either_way:
 
 
 def test_a_client_with_buildx_is_told_to_make_no_attestations(aws: Aws, script: Script) -> None:
-    """The client's own way of finding buildx is real here; what it finds is a stand-in that builds nothing."""
+    """The client's own way of finding buildx is real; what it finds stands in, and builds nothing."""
     script.plugin(
         "buildx",
         """#!/bin/sh

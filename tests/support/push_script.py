@@ -64,9 +64,8 @@ class Script:
                 timeout=PATIENCE,
             )
         finally:
-            self.images_left = images_named(self.image) if "DOCKER_HOST" not in variables else []
-            if self.images_left:
-                docker.docker("rmi", *self.images_left)
+            if "DOCKER_HOST" not in variables and (left := images_named(self.image)):
+                docker.docker("rmi", *left)
 
 
 def images_named(part: str) -> list[str]:
