@@ -62,7 +62,7 @@ def test_the_first_exit_ends_the_group_non_zero(tmp_path: Path, program: str, nu
         # which is a failure all the same.
         assert server.wait_exit() == (128 + number if number == signal.SIGKILL else 1)
         assert f"{program} ended by" in server.stderr
-        assert not [pid for pid in pids if alive(pid)]
+        wait_until(lambda: not [pid for pid in pids if alive(pid)], "the end of all")
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])

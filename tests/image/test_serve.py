@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -221,6 +222,19 @@ def test_a_temporary_folder_closed_to_others_is_no_obstacle(tmp_path: Path) -> N
         closed.rmdir()  # and nothing was left in it
 
 
+def test_a_file_that_takes_both_streams_loses_no_line(tmp_path: Path) -> None:
+    """`serve > FILE 2>&1`, which does not ask for appending."""
+    both = (tmp_path / "both").open("wb")
+    server = Server(tmp_path, "rowsum", stdout=both.fileno(), stderr=both.fileno())
+    with both, server:
+        for number in range(20):
+            server.post(b"1,1\n", "text/csv", X_Amzn_SageMaker_Inference_Id=f"request-{number}")
+    lines = [json.loads(line) for line in (tmp_path / "both").read_text().splitlines()]
+    answered = {line["request_id"] for line in lines if line["logger"] == "access" and line["status"] == 200}
+    assert answered == {f"request-{number}" for number in range(20)}
+    assert lines[-1]["message"] == "stopped, exit code 0"
+
+
 def test_an_idle_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
     with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server:
         pids = [*server.pids("nginx"), *server.pids("gunicorn")]
@@ -228,7 +242,7 @@ def test_an_idle_supervisor_leaves_nothing_behind(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert server.wait_exit() == 0
         assert list(server.temporary.iterdir()) == []
-        assert not [pid for pid in pids if alive(pid)]
+        wait_until(lambda: not [pid for pid in pids if alive(pid)], "the end of all")
 
 
 def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Server:
         model: str | None,
         wait: bool = True,
         stdout: int | None = None,
+        stderr: int | None = None,
         command: tuple[str, ...] = (),
         **variables: str | Path | int,
     ) -> None:
@@ -69,7 +70,7 @@ class Server:
         fixed: dict[str, str | Path | int] = {"ML_ROOT": self.ml_root, "SAGEMAKER_BIND_TO_PORT": self.port}
         self._variables = fixed | variables
         self._wait = wait
-        self._stdout = stdout
+        self._stdout, self._stderr = stdout, stderr
         self._command = command or (str(SERVE),)
 
     def __enter__(self) -> Server:
@@ -83,7 +84,7 @@ class Server:
             env=environment(**{"TMPDIR": self.temporary, **self._variables}),
             stdin=subprocess.DEVNULL,
             stdout=self._out if self._stdout is None else self._stdout,
-            stderr=self._err,
+            stderr=self._err if self._stderr is None else self._stderr,
         )
         if self._wait:
             try:

@@ -1,0 +1,52 @@
+# The commands to remember; `make` alone lists them. Only `make image` needs Docker, none needs root.
+PYTHON ?= python3
+IMAGE ?= longshore
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+SHELL_SCRIPTS := $(wildcard *.sh local_test/*.sh) .ci/run
+
+# What the recipes run finds the venv first, as `container/serve` must on a host.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench image clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(VENV)/set-up ## make .venv: all that serving, testing and linting need, nginx included
+
+# Made again only when what goes into it changes. In two steps, as in the Dockerfile, so that the model's
+# packages count here too where they name another release than ours.
+$(VENV)/set-up: requirements.txt container/requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make setup: $(PYTHON) is missing or older than 3.11. Name one that is not: make setup PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "make setup: $(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -r requirements.txt
+	$(PIP) install -r container/requirements.txt -r requirements-dev.txt
+	@touch $@
+
+demo: setup ## train the sample model, serve it, send it real requests
+	local_test/demo.sh
+
+test: setup ## run all tests; those in need of Docker are skipped where no engine answers
+	python -m pytest -q -rs $(ARGS)
+
+lint: setup ## ruff, mypy, shellcheck
+	ruff check .
+	ruff format --check .
+	mypy
+	shellcheck $(SHELL_SCRIPTS)
+
+bench: setup ## measure beside the classic stack
+	$(PIP) install -r bench/requirements.txt
+	python -m bench $(ARGS)
+
+image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."
+	docker build --tag $(IMAGE) $(BUILD_OPTIONS) .
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
