@@ -56,13 +56,6 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
-def post_worker_init(worker: Any) -> None:
-    """In a worker, when the application stands: from now on it answers."""
-    from app.serving import wsgi  # loaded by now, and only in a worker
-
-    events.send(_run_dir, events.WorkerReady(worker.pid, wsgi.load_seconds))
-
-
 def child_exit(server: Any, worker: Any) -> None:
     """In gunicorn's master, when a worker has died of whatever cause."""
     events.send(_run_dir, events.WorkerGone(worker.pid))

@@ -30,13 +30,12 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     return None
 
 
-def first_unreadable(
-    user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()
-) -> Path | None:
-    """The first of these folders and of all in these trees that this user cannot read, or None.
+def why_not(user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()) -> str | None:
+    """Why no process of ours can work as this user: a folder, or something in a tree, that it cannot read.
 
-    Asked in a forked child that has become that user: only the kernel knows the whole answer
-    (modes, groups, access lists, mounts). Call it before any thread is started.
+    None where nothing is in the way. Asked in a forked child that has become that user, because only
+    the kernel knows the whole answer (modes, groups, access lists, mounts). Call it before any thread
+    is started.
     """
     receiving, sending = os.pipe()
     child = os.fork()
@@ -52,11 +51,11 @@ def first_unreadable(
             os._exit(1)
     os.close(sending)
     with os.fdopen(receiving, "rb") as pipe:
-        answer = pipe.read()
+        unreadable = os.fsdecode(pipe.read())
     _, status = os.waitpid(child, 0)
     if status != 0:
-        return Path("/")
-    return Path(os.fsdecode(answer)) if answer else None
+        return f"this process may not become user {user.pw_name}"
+    return f"user {user.pw_name} cannot read {unreadable}" if unreadable else None
 
 
 def _unreadable(folders: Iterable[Path], trees: Iterable[Path]) -> Iterator[Path]:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from app import contract
 from app import settings as settings_module
-from app.serving import events, nginx, privileges
+from app.serving import events, nginx, privileges, streams
 from app.serving.health import Health, HealthServer
 from app.settings import Settings
 
@@ -83,6 +83,7 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
+        streams.append_to_files()
         proxy_user, worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         command = [sys.executable, "-m", "gunicorn", "--config", "python:app.serving.gunicorn_conf"]
@@ -118,12 +119,12 @@ class Supervisor:
         if user is None:
             return None, None
         became = privileges.name_and_group(user)
-        if blocked := privileges.first_unreadable(user, [self._run_dir]):
-            log.warning("all processes stay root: user %s cannot enter %s", user.pw_name, blocked)
+        if why_not := privileges.why_not(user, [self._run_dir]):
+            log.warning("all processes stay root: %s", why_not)
             return None, None
         trees = (self._program_dir, self._settings.model_dir)
-        if blocked := privileges.first_unreadable(user, privileges.PYTHON, trees):
-            log.warning("the workers stay root: user %s cannot read %s", user.pw_name, blocked)
+        if why_not := privileges.why_not(user, privileges.PYTHON, trees):
+            log.warning("the workers stay root: %s", why_not)
             return became, None
         return became, became
 
@@ -139,19 +140,14 @@ class Supervisor:
         return environ
 
     def _access_log(self) -> int | None:
-        """The stdout for nginx, which opens /dev/stdout by name: None for our own, where that can be done.
-
-        It cannot where stdout is a socket or belongs to another user: then cat passes on a pipe of ours.
-        """
-        try:
-            os.close(os.open("/dev/stdout", os.O_WRONLY | os.O_APPEND))
+        """The stdout for nginx: None for our own or, where nginx cannot open that, a pipe that cat passes on."""
+        if streams.stdout_can_be_opened():
             return None
-        except OSError:
-            cat = shutil.which("cat") or "/bin/cat"
-            reading, writing = os.pipe()
-            self._spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
-            os.close(reading)
-            return writing
+        reading, writing = os.pipe()
+        cat = shutil.which("cat") or "/bin/cat"
+        self._spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
+        os.close(reading)
+        return writing
 
     def _spawn(
         self,

@@ -13,6 +13,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from app import problem
+from app.serving import events
 from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
@@ -24,18 +25,23 @@ class _Ours:
     """Mixed into a class of gunicorn's. slot: this worker's number, from 0; see gunicorn_conf.pre_fork."""
 
     slot: int
+    pid: int
     cfg: Any
     sockets: list[Any]
 
     def run(self) -> None:
-        """Listen on a socket of its own as well, from now on: the model is loaded (nginx.conf says why)."""
-        path = Path(self.cfg.worker_tmp_dir) / "workers" / f"{self.slot}.sock"
+        """Serve. The model is loaded: from now on a socket of its own listens, too (nginx.conf says why)."""
+        from app.serving import wsgi  # loaded by now, and only in a worker
+
+        run_dir = Path(self.cfg.worker_tmp_dir)
+        path = run_dir / "workers" / f"{self.slot}.sock"
         path.unlink(missing_ok=True)  # a predecessor's, who has died
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
         path.chmod(0o666)  # nginx's workers may be another user
         listener.listen(_BACKLOG)
         self.sockets.append(listener)
+        events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
