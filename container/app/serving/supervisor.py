@@ -140,7 +140,7 @@ class Supervisor:
         return environ
 
     def _access_log(self) -> int | None:
-        """The stdout for nginx: None for our own or, where nginx cannot open that, a pipe that cat passes on."""
+        """The stdout for nginx: None for our own; where nginx cannot open that, a pipe that cat passes on."""
         if streams.stdout_can_be_opened():
             return None
         reading, writing = os.pipe()
