@@ -134,8 +134,8 @@ above 3 ms means that both requests wait for one worker while the other has noth
     text += f"\n\n{_table(head, rows, right=(0, *range(2, 8)))}"
     text += """
 
-Stock gthread is Longshore with gunicorn's own threaded worker instead of `container/app/serving/threads.py`,
-and with the socket that all workers share instead of one for each.
+Stock gthread is Longshore with the threads of gunicorn's own worker class instead of those in
+`container/app/serving/threads.py`.
 
 The second table is the model that costs nothing, at two workers.
 

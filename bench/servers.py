@@ -31,8 +31,7 @@ CONTAINER = HERE.parent / "container"
 CLASSIC = "classic"
 GTHREAD = "gthread"
 GEVENT = "gevent"
-# Ours with gunicorn's own threaded worker class in the place of the one in serving/threads.py: it has no
-# socket of its own, so nginx falls back to the one that all workers share.
+# Ours with the threads of gunicorn's own worker class instead of those in serving/threads.py.
 STOCK = "gunicorn's own gthread"
 
 START_SECONDS = 60.0
@@ -103,7 +102,8 @@ def _environment(name: str, home: Path, port: int, workers: int) -> dict[str, st
         environ["SAGEMAKER_BIND_TO_PORT"] = str(port)
         environ["MODEL_SERVER_WORKER_CLASS"] = GTHREAD if name == STOCK else name
         if name == STOCK:
-            environ["GUNICORN_CMD_ARGS"] = "--worker-class gthread"
+            environ["GUNICORN_CMD_ARGS"] = "--worker-class bench.stock.StockWorker"
+            environ["PYTHONPATH"] = str(HERE.parent)
     return environ
 
 

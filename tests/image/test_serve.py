@@ -225,8 +225,8 @@ def test_a_temporary_folder_closed_to_others_is_no_obstacle(tmp_path: Path) -> N
 def test_a_file_that_takes_both_streams_loses_no_line(tmp_path: Path) -> None:
     """`serve > FILE 2>&1`, which does not ask for appending."""
     both = (tmp_path / "both").open("wb")
-    streams = {"stdout": both.fileno(), "stderr": both.fileno()}
-    server = Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, **streams)
+    stream = both.fileno()
+    server = Server(tmp_path, "rowsum", stdout=stream, stderr=stream, MODEL_SERVER_WORKERS=1)
     with both, server:
         for number in range(20):
             server.post(b"1,1\n", "text/csv", X_Amzn_SageMaker_Inference_Id=f"request-{number}")

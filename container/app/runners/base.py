@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,8 @@ class Context:
     where absent; columns, the names in a CSV body's header, None without one.
     Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
     1,024 ASCII characters; answer_headers are further headers of the answer.
+    hand_over is for runners: to be called before anything that takes long, so that another thread reads
+    the next request meanwhile.
     """
 
     request_id: str
@@ -30,6 +33,7 @@ class Context:
     columns: tuple[str, ...] | None = None
     answer_attributes: str | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
+    hand_over: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)

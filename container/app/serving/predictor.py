@@ -17,7 +17,7 @@ from werkzeug.datastructures import EnvironHeaders
 from app import contract, logs, problem
 from app.errors import RequestError
 from app.runners.base import Answer, Context, Runner
-from app.serving import metrics
+from app.serving import metrics, turns
 
 log = logging.getLogger("predictor")
 
@@ -64,6 +64,7 @@ class Predictor:
             accept=environ.get("HTTP_ACCEPT", ""),
             headers=EnvironHeaders(environ),
             custom_attributes=environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", ""),
+            hand_over=turns.hand_over,
         )
         try:
             return _reply(self._runner.invoke(body, context), context)

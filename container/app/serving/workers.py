@@ -21,7 +21,7 @@ log = logging.getLogger("worker")
 _BACKLOG = 2048
 
 
-class _Ours:
+class Ours:
     """Mixed into a class of gunicorn's. slot: this worker's number, from 0; see gunicorn_conf.pre_fork."""
 
     slot: int
@@ -70,4 +70,4 @@ class _Ours:
 def worker_class(name: str) -> type[Any]:
     """The class for gthread or gevent."""
     base = ThreadWorker if name == "gthread" else util.load_class(name)
-    return type(base.__name__, (_Ours, base), {})
+    return type(base.__name__, (Ours, base), {})

@@ -24,6 +24,10 @@ from app.settings import Settings
 
 log = logging.getLogger("model")
 
+# Beside a call this long, changing threads costs next to nothing.
+_LONG_SECONDS = 0.001
+_WEIGHT_OF_THE_LAST = 0.1
+
 
 class ModelRunner:
     """Decode, predict, encode. What each may raise, and what becomes of it:
@@ -39,6 +43,7 @@ class ModelRunner:
         self._program_dir = program_dir
         self._one_at_a_time = threading.Lock()
         self._began: float | None = None
+        self._usual_seconds = 1.0  # a call's, as seen lately; long until some have been seen
 
     def load(self) -> None:
         self._code = loader.load(self._settings, self._program_dir)
@@ -54,7 +59,7 @@ class ModelRunner:
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
         try:
-            with self._turn():
+            with self._turn(context):
                 prediction = self._code.predict(self._model, data, context)
         except ValueError as error:
             raise _refused(422, "the model refused the data", error) from error
@@ -66,15 +71,20 @@ class ModelRunner:
         return Answer(encoded, content_type, records)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, context: Context) -> Iterator[None]:
         """Wait for the model, no longer than anyone waits for the answer."""
-        if not self._one_at_a_time.acquire(timeout=self._settings.timeout):
-            raise RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
+        if self._usual_seconds > _LONG_SECONDS:
+            context.hand_over()
+        if not self._one_at_a_time.acquire(blocking=False):
+            context.hand_over()
+            if not self._one_at_a_time.acquire(timeout=self._settings.timeout):
+                raise RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
+        began = self._began = monotonic()
         try:
-            self._began = monotonic()
             yield
         finally:
             self._began = None
+            self._usual_seconds += (monotonic() - began - self._usual_seconds) * _WEIGHT_OF_THE_LAST
             self._one_at_a_time.release()
 
     def _decode(self, body: bytes, context: Context) -> tuple[Any, int]:
