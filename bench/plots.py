@@ -69,9 +69,17 @@ def _bars(axes: Axes, results: Results, workers: int, body: str) -> None:
         heights = [spread.median for spread in spreads]
         below = [spread.median - spread.least for spread in spreads]
         above = [spread.most - spread.median for spread in spreads]
-        bars = axes.bar(places, heights, width, color=colour, label=label)
+        axes.bar(places, heights, width, color=colour, label=label)
         axes.errorbar(places, heights, yerr=[below, above], fmt="none", ecolor=TEXT, elinewidth=1)
-        axes.bar_label(bars, labels=[f"{height:,.0f}" for height in heights], padding=4, fontsize=8.5)
+        for place, spread in zip(places, spreads, strict=True):  # above the line of the spread, not across it
+            axes.annotate(
+                f"{spread.median:,.0f}",
+                (place, spread.most),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8.5,
+            )
     axes.set_xticks(range(len(CONNECTIONS)), [str(connections) for connections in CONNECTIONS])
     axes.margins(y=0.14)
     axes.yaxis.set_major_formatter("{x:,.0f}")
