@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import docker
 from tests.support.server import CHECKOUT
+from tests.support.training import open_to_all
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +54,7 @@ def copy_of_test_dir(target: Path) -> Path:
     shutil.copytree(
         CHECKOUT / "local_test" / "test_dir", target, ignore=shutil.ignore_patterns("model.skops")
     )
-    for folder in (target, *target.parents[:2]):  # pytest's folders are closed to other users
-        folder.chmod(0o755)
+    open_to_all(target.parent)
     for name in ("model", "output"):
         (target / name).chmod(0o777)
     return target

@@ -29,9 +29,15 @@ def as_another_user(*command: str) -> list[str]:
 
 
 def open_to_all(folder: Path) -> None:
-    """Let other users into a folder of pytest's, which are for one's own eyes."""
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
+    """Let other users into a folder of pytest's, which are for one's own eyes, and into those around it.
+
+    It stops at the first that is open already: what lies above pytest's folders is not ours to change.
+    """
+    for parent in (folder, *folder.parents):
+        mode = parent.stat().st_mode
+        if mode & 0o005 == 0o005:
+            return
+        parent.chmod(mode | 0o055)
 
 
 @dataclass(frozen=True)
