@@ -72,7 +72,8 @@ def check_callable(
     await it), or takes other parameters.
     """
     file = module.__file__ or module.__name__
-    expected = f"def {name}({', '.join(parameters)})"
+    needed = ", ".join(parameters[: len(parameters) - optional])
+    expected = f"def {name}({needed})"
     function = getattr(module, name, None)
     if function is None:
         raise StartError(file, f"it has no function {name}().", f"Write one: {expected}")
@@ -86,10 +87,10 @@ def check_callable(
         raise StartError(where, f"{name}() is async, and nothing awaits it.", f"Write it as {expected}")
     counts = range(len(parameters) - optional, len(parameters) + 1)
     if not any(accepts(function, count) for count in counts):
-        may = f", of which the last {optional} may be left out" if optional else ""
+        nor = f", nor with ({', '.join(parameters)})" if optional else ""
         raise StartError(
             where,
-            f"{name}{inspect.signature(function)} cannot be called with ({', '.join(parameters)}){may}.",
+            f"{name}{inspect.signature(function)} cannot be called with ({needed}){nor}.",
             f"Write it as {expected}",
         )
     return function  # type: ignore[no-any-return]  # a module's attribute is Any, callable or not
