@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
+import subprocess
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -73,6 +76,31 @@ def test_a_body_still_being_sent_is_in_flight(slow: Server) -> None:
             response.begin()
             assert (response.status, response.read()) == (200, b'"done"')
         assert server.wait_exit() == 0
+
+
+def test_a_full_disk_does_not_keep_it_from_draining(slow: Server) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    disk = Path(tempfile.mkdtemp(prefix="ls-"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", disk], check=True)
+    try:
+        slow.variables["TMPDIR"] = disk
+        with slow as server, ThreadPoolExecutor() as pool:
+            request = in_flight(server, pool, 2)
+            with (
+                (disk / "filler").open("wb", buffering=0) as filler,
+                pytest.raises(OSError, match="No space"),
+            ):
+                while True:
+                    filler.write(bytes(65536))
+                    os.fsync(filler.fileno())
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: server.ping() == 503, "/ping saying 503")
+            assert request.result().text == '"done"'
+            assert server.wait_exit() == 0
+    finally:
+        subprocess.run(["umount", disk], check=True)
+        disk.rmdir()
 
 
 def test_a_second_signal_ends_at_once(slow: Server) -> None:

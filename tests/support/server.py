@@ -68,7 +68,7 @@ class Server:
         if model is not None:
             shutil.copy(MODELS / f"{model}.py", code / "inference.py")
         fixed: dict[str, str | Path | int] = {"ML_ROOT": self.ml_root, "SAGEMAKER_BIND_TO_PORT": self.port}
-        self._variables = fixed | variables
+        self.variables = fixed | variables
         self._wait = wait
         self._stdout, self._stderr = stdout, stderr
         self._command = command or (str(SERVE),)
@@ -81,7 +81,7 @@ class Server:
         self._err = (self.folder / "stderr").open("wb")
         self.process = subprocess.Popen(
             self._command,
-            env=environment(**{"TMPDIR": self.temporary, **self._variables}),
+            env=environment(**{"TMPDIR": self.temporary, **self.variables}),
             stdin=subprocess.DEVNULL,
             stdout=self._out if self._stdout is None else self._stdout,
             stderr=self._err if self._stderr is None else self._stderr,

@@ -12,6 +12,7 @@ from app.settings import Settings
 CONF_NAME = "nginx.conf"
 INCLUDE_NAME = "serve.conf"
 WORKERS_NAME = "workers.conf"
+_STOPPING_NAME = "stopping"  # what the include becomes
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -36,8 +37,23 @@ def conf(program_dir: Path) -> Path:
     raise StartError("serve", f"{program_dir / CONF_NAME} is missing.", "Copy nginx.conf into the image.")
 
 
-def write_include(run_dir: Path, settings: Settings, *, stopping: bool = False) -> None:
-    """Write what nginx.conf includes. stopping: /invocations is refused with 503 from the next reload on."""
+def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
+    """Lay out the folder nginx runs in. It looks for includes beside its configuration: hence a copy."""
+    (run_dir / CONF_NAME).write_bytes(conf(program_dir).read_bytes())
+    others = [
+        f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
+    ]
+    (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
+    (run_dir / INCLUDE_NAME).write_text(_include(run_dir, settings, stopping=False))
+    (run_dir / _STOPPING_NAME).write_text(_include(run_dir, settings, stopping=True))
+
+
+def refuse_from_next_reload(run_dir: Path) -> None:
+    """/invocations is refused with 503 once nginx has reloaded. Needs no room on the disk, which may be full."""
+    (run_dir / _STOPPING_NAME).replace(run_dir / INCLUDE_NAME)
+
+
+def _include(run_dir: Path, settings: Settings, *, stopping: bool) -> str:
     lines = [
         f"listen {settings.host}:{settings.port} backlog=4096;",
         f"client_max_body_size {settings.max_payload_mb}m;",
@@ -49,17 +65,7 @@ def write_include(run_dir: Path, settings: Settings, *, stopping: bool = False) 
         f'set $stopping "{"yes" if stopping else ""}";',
     ]
     lines += [f'{name}_temp_path "{run_dir}/nginx_{name}";' for name in _TEMPORARY]
-    (run_dir / INCLUDE_NAME).write_text("".join(f"{line}\n" for line in lines))
-
-
-def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
-    """Lay out the folder nginx runs in. It looks for includes beside its configuration: hence a copy."""
-    (run_dir / CONF_NAME).write_bytes(conf(program_dir).read_bytes())
-    others = [
-        f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
-    ]
-    (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
-    write_include(run_dir, settings)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def refuse_taken_port(settings: Settings) -> None:

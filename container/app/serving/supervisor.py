@@ -60,7 +60,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
         nginx.refuse_taken_port(self._settings)
-        with tempfile.TemporaryDirectory(prefix="longshore-") as folder:
+        with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as folder:
             self._run_dir = Path(folder)
             self._run_dir.chmod(0o755)  # the workers may be another user
             events.refuse_long_path(self._run_dir)
@@ -193,7 +193,7 @@ class Supervisor:
         master = self._children["nginx"]
         old_workers = nginx.workers(master) if self._health.ready_workers else set()
         if old_workers:
-            nginx.write_include(self._run_dir, self._settings, stopping=True)
+            nginx.refuse_from_next_reload(self._run_dir)
             os.kill(master, signal.SIGHUP)
         while old_workers & nginx.workers(master):
             if len(self._signals) > 1:
@@ -215,7 +215,7 @@ class Supervisor:
             deadline = time.monotonic() + _STOP_SECONDS
             if self._runs(name):
                 os.kill(self._children[name], number)
-            while self._runs(name) and time.monotonic() < deadline:
+            while self._runs(name) and time.monotonic() < deadline and len(self._signals) < 2:
                 self._wait(_LOOK_AGAIN_SECONDS)
             self._kill(name)
         log.info("stopped, exit code %d", code)
