@@ -49,7 +49,7 @@ def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
 
 
 def refuse_from_next_reload(run_dir: Path) -> None:
-    """/invocations is refused with 503 once nginx has reloaded. Needs no room on the disk, which may be full."""
+    """Have /invocations refused with 503 once nginx has reloaded; a full disk does not matter."""
     (run_dir / _STOPPING_NAME).replace(run_dir / INCLUDE_NAME)
 
 
