@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,11 @@ def describe(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Ite
     folder: Path = tmp_path_factory.mktemp("describe")
     with Server(folder, "describe", MODEL_SERVER_WORKERS=2, MODEL_SERVER_WORKER_CLASS=worker_class) as server:
         yield server
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A TMPDIR for serve: short, because a unix socket's path must be. Nothing may be left in it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="ls-"))
+    yield folder
+    folder.rmdir()

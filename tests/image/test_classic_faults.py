@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ import pytest
 
 from app import machine, settings
 from tests.image.test_serve import assert_problem
+from tests.support.disk import small_disk
 from tests.support.server import CHECKOUT, SERVE, Server, environment, wait_until
 
 
@@ -158,21 +158,16 @@ def test_413_on_batch(tmp_path: Path) -> None:
         assert server.post(body + b"1", "application/x-bytes").status_code == 413
 
 
-def test_the_disk_is_full(tmp_path: Path) -> None:
+def test_the_disk_is_full(tmp_path: Path, short_folder: Path) -> None:
     """A body that finds no room is refused as JSON, and requests that need none are served as before."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk = Path(tempfile.mkdtemp(prefix="ls-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", disk], check=True)
-    try:
-        with Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1, TMPDIR=disk) as server:
-            assert_problem(server.post(bytes(4 * 1024 * 1024), "application/x-bytes"), 500)
-            assert server.post(b"123", "application/x-bytes").json() == 3
-            assert server.ping() == 200
-            assert "No space left on device" in server.stderr
-    finally:
-        subprocess.run(["umount", disk], check=True)
-        disk.rmdir()
+    with (
+        small_disk(short_folder, "2m"),
+        Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1, TMPDIR=short_folder) as server,
+    ):
+        assert_problem(server.post(bytes(4 * 1024 * 1024), "application/x-bytes"), 500)
+        assert server.post(b"123", "application/x-bytes").json() == 3
+        assert server.ping() == 200
+        assert "No space left on device" in server.stderr
 
 
 def test_n_workers_times_n_threads_thrash() -> None:

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -212,14 +211,11 @@ def test_the_access_log_is_written_where_stdout_is_a_socket(tmp_path: Path) -> N
             received += chunk
 
 
-def test_a_temporary_folder_closed_to_others_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_temporary_folder_closed_to_others_is_no_obstacle(tmp_path: Path, short_folder: Path) -> None:
     """As root, nginx's workers would become another user, who could not enter it: so they stay root."""
-    closed = Path(tempfile.mkdtemp(prefix="ls-"))  # mode 700
-    try:
-        with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, TMPDIR=closed) as server:
-            assert server.post(b"1,2\n" * 100_000, "text/csv").status_code == 200, "a body that needs a file"
-    finally:
-        closed.rmdir()  # and nothing was left in it
+    assert short_folder.stat().st_mode & 0o777 == 0o700
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, TMPDIR=short_folder) as server:
+        assert server.post(b"1,2\n" * 100_000, "text/csv").status_code == 200, "a body that needs a file"
 
 
 def test_a_file_that_takes_both_streams_loses_no_line(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import http.client
-import os
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.disk import small_disk
 from tests.support.server import Server, wait_until
 
 
@@ -78,26 +77,17 @@ def test_a_body_still_being_sent_is_in_flight(slow: Server) -> None:
         assert server.wait_exit() == 0
 
 
-def test_a_full_disk_does_not_keep_it_from_draining(slow: Server) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    disk = Path(tempfile.mkdtemp(prefix="ls-"))
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs", disk], check=True)
-    try:
-        slow.variables["TMPDIR"] = disk
+def test_a_full_disk_does_not_keep_it_from_draining(slow: Server, short_folder: Path) -> None:
+    with small_disk(short_folder, "2m"):
+        slow.variables["TMPDIR"] = short_folder
         with slow as server, ThreadPoolExecutor() as pool:
             request = in_flight(server, pool, 2)
-            filled = subprocess.run(
-                ["dd", "if=/dev/zero", f"of={disk}/filler"], capture_output=True, text=True
-            )
-            assert "No space left" in filled.stderr
+            fill = ["dd", "if=/dev/zero", f"of={short_folder}/filler"]
+            assert "No space left" in subprocess.run(fill, capture_output=True, text=True).stderr
             server.process.send_signal(signal.SIGTERM)
             wait_until(lambda: server.ping() == 503, "/ping saying 503")
             assert request.result().text == '"done"'
             assert server.wait_exit() == 0
-    finally:
-        subprocess.run(["umount", disk], check=True)
-        disk.rmdir()
 
 
 def test_a_second_signal_ends_at_once(slow: Server) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.training import failure
+from tests.support import disk
 from tests.support.training import Training, as_another_user, open_to_all
 
 
@@ -163,15 +164,9 @@ def test_what_is_printed_arrives_though_training_fails(tmp_path: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 256 KB."""
-    disk = tmp_path / "ml"
-    disk.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("no tiny file system can be mounted here: that takes root and its capabilities")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    (tmp_path / "ml").mkdir()
+    with disk.small_disk(tmp_path / "ml", "256k") as mounted:
+        yield mounted
 
 
 @pytest.mark.usefixtures("small_disk")
