@@ -26,7 +26,7 @@ def describe(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Ite
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """A TMPDIR for serve: short, because a unix socket's path must be. Nothing may be left in it at the end."""
+    """A TMPDIR for serve: short, because a unix socket needs that. At the end nothing may be left in it."""
     folder = Path(tempfile.mkdtemp(prefix="ls-"))
     yield folder
     folder.rmdir()
