@@ -196,10 +196,10 @@ def test_a_read_only_output_folder_leaves_the_reason_on_stderr(tmp_path: Path, s
 
 def test_it_trains_as_an_arbitrary_user(tmp_path: Path) -> None:
     job = Training(tmp_path, "train_reports")
+    job.command = as_another_user(*job.command)
     job.ml_root.mkdir()
     shutil.chown(job.ml_root, 10001)
     open_to_all(tmp_path)
-    job.command = as_another_user(*job.command)
     done = job.run()
     assert done.code == 0, done.stderr
     assert job.report()["model_dir"] == str(job.model_dir)
