@@ -9,14 +9,12 @@ default for a malformed value. docs/configuration.md is held against this table 
 from __future__ import annotations
 
 import difflib
-import ipaddress
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from app import contract, machine
+from app import contract, machine, parse
 from app.errors import StartError
 
 # Libraries that start a thread per CPU in every process unless told otherwise.
@@ -30,8 +28,6 @@ THREAD_POOL_VARIABLES = (
 
 DEFAULT_THREADS = 4
 
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
 
 @dataclass(frozen=True)
 class Variable:
@@ -44,75 +40,7 @@ class Variable:
     read: Callable[[str], Any]
 
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise ValueError
-        return int(text)
-
-    return read
-
-
-def _workers(text: str) -> int:
-    return machine.cpus() if text == "auto" else _whole_number(1, 256)(text)
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError
-        return text
-
-    return read
-
-
-def _log_level(text: str) -> int:
-    if text.upper() in _LEVELS:
-        return logging.getLevelNamesMapping()[text.upper()]
-    if text in ("10", "20", "30", "40", "50"):
-        return int(text)
-    raise ValueError
-
-
-def _batch_strategy(text: str) -> str:
-    """The container's and the environment's spelling, and the API's own: MultiRecord (C1)."""
-    strategy = {"MULTIRECORD": "MULTI_RECORD", "SINGLERECORD": "SINGLE_RECORD"}.get(
-        text.upper().replace("_", "")
-    )
-    if strategy is None:
-        raise ValueError
-    return strategy
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError
-    return text
-
-
-def _media_type(text: str) -> str:
-    kind, slash, subtype = text.strip().partition("/")
-    if not (kind and slash and subtype) or "*" in text or "," in text:
-        raise ValueError
-    return text.strip()
-
-
-def _absolute_path(text: str) -> Path:
-    path = Path(text.removeprefix("file://"))  # as the SageMaker SDK writes it
-    if not path.is_absolute():
-        raise ValueError
-    return path
-
-
-def _ipv4_address(text: str) -> str:
-    return str(ipaddress.IPv4Address(text))
-
-
-def _any_path(text: str) -> Path:
-    return Path(_text(text)).absolute()
-
-
-_ML_ROOT = Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", _any_path)
+_ML_ROOT = Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", parse.any_path)
 
 VARIABLES = (
     Variable(
@@ -120,89 +48,91 @@ VARIABLES = (
         ("MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_WORKERS"),
         "auto",
         "`auto` (the CPUs this container may use) or a whole number from 1 to 256",
-        _workers,
+        parse.workers,
     ),
     Variable(
         "timeout",
         ("MODEL_SERVER_TIMEOUT", "SAGEMAKER_MODEL_SERVER_TIMEOUT"),
         "60",
         f"a whole number of seconds from 1 to {contract.TIMEOUT_MAX_SECONDS}",
-        _whole_number(1, contract.TIMEOUT_MAX_SECONDS),
+        parse.whole_number(1, contract.TIMEOUT_MAX_SECONDS),
     ),
     Variable(
         "worker_class",
         ("MODEL_SERVER_WORKER_CLASS",),
         "gthread",
         "`gthread` or `gevent`",
-        _one_of("gthread", "gevent"),
+        parse.one_of("gthread", "gevent"),
     ),
     Variable(
         "threads",
         ("MODEL_SERVER_THREADS",),
         None,
         "a whole number from 1 to 512, with `gthread` only",
-        _whole_number(1, 512),
+        parse.whole_number(1, 512),
     ),
     Variable(
         "max_payload_mb",
         ("MODEL_SERVER_MAX_PAYLOAD_MB",),
         "100",
         f"a whole number of MB from 1 to {contract.PAYLOAD_MAX_MB}",
-        _whole_number(1, contract.PAYLOAD_MAX_MB),
+        parse.whole_number(1, contract.PAYLOAD_MAX_MB),
     ),
     Variable(
         "log_level",
         ("LOG_LEVEL", "SAGEMAKER_CONTAINER_LOG_LEVEL"),
         "INFO",
         "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or 10, 20, 30, 40, 50",
-        _log_level,
+        parse.log_level,
     ),
-    Variable("host", ("MODEL_SERVER_HOST",), None, "an IPv4 address of this machine", _ipv4_address),
+    Variable("host", ("MODEL_SERVER_HOST",), None, "an IPv4 address of this machine", parse.ipv4_address),
     Variable(
         "port",
         ("SAGEMAKER_BIND_TO_PORT",),
         str(contract.DEFAULT_PORT),
         "a port from 1 to 65535",
-        _whole_number(1, 65535),
+        parse.whole_number(1, 65535),
     ),
-    Variable("run_dir", ("LONGSHORE_RUN_DIR",), None, "set by serve itself, for its workers", _absolute_path),
+    Variable(
+        "run_dir", ("LONGSHORE_RUN_DIR",), None, "set by serve itself, for its workers", parse.absolute_path
+    ),
     _ML_ROOT,
-    Variable("model_dir", ("SM_MODEL_DIR",), None, "an absolute path", _absolute_path),
-    Variable("program", ("SAGEMAKER_PROGRAM",), None, "a file name", _text),
+    Variable("model_dir", ("SM_MODEL_DIR",), None, "an absolute path", parse.absolute_path),
+    Variable("program", ("SAGEMAKER_PROGRAM",), None, "a file name", parse.not_blank),
     Variable(
         "submit_directory",
         ("SAGEMAKER_SUBMIT_DIRECTORY",),
         None,
         "an absolute path inside the container",
-        _absolute_path,
+        parse.absolute_path,
     ),
     Variable(
         "default_accept",
         ("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT",),
         None,
         "one media type, `text/csv` for example",
-        _media_type,
+        parse.media_type,
     ),
     Variable(
         "batch_concurrency",
         ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS",),
         None,
         "a whole number from 0 to 100, 0 meaning unset",
-        lambda text: _whole_number(0, contract.BATCH_PRODUCT_MAX_MB)(text) or None,
+        lambda text: parse.whole_number(0, contract.BATCH_PRODUCT_MAX_MB)(text) or None,
     ),
     Variable(
         "batch_payload_mb",
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB",),
         None,
         "a whole number of MB from 0 to 100",
-        _whole_number(0, contract.BATCH_PRODUCT_MAX_MB),
+        parse.whole_number(0, contract.BATCH_PRODUCT_MAX_MB),
     ),
     Variable(
         "batch_strategy",
         ("SAGEMAKER_BATCH_STRATEGY",),
         None,
         "`MULTI_RECORD` or `SINGLE_RECORD`",
-        _batch_strategy,
+        parse.batch_strategy,
     ),
 )
 
@@ -236,7 +166,7 @@ class Settings:
 
     @property
     def http_threads(self) -> int:
-        """Threads of a gthread worker: they read, decode, encode and wait, while one of them computes."""
+        """Threads of a gthread worker: while one of them computes, the others read, decode and wait."""
         return self.threads or DEFAULT_THREADS
 
 

@@ -15,6 +15,7 @@ MODULES = sorted(APP.rglob("*.py"))
 FLOORS = (
     ("contract",),
     ("errors", "machine"),
+    ("parse",),
     ("logs", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),

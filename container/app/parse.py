@@ -1,0 +1,80 @@
+"""How a variable's text becomes its value; each function raises ValueError for what it does not allow."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from app import machine
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError
+        return int(text)
+
+    return read
+
+
+def workers(text: str) -> int:
+    return machine.cpus() if text == "auto" else whole_number(1, 256)(text)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return read
+
+
+def log_level(text: str) -> int:
+    if text.upper() in _LEVELS:
+        return logging.getLevelNamesMapping()[text.upper()]
+    if text in ("10", "20", "30", "40", "50"):
+        return int(text)
+    raise ValueError
+
+
+def batch_strategy(text: str) -> str:
+    """The container's and the environment's spelling, and the API's own: MultiRecord (C1)."""
+    strategy = {"MULTIRECORD": "MULTI_RECORD", "SINGLERECORD": "SINGLE_RECORD"}.get(
+        text.upper().replace("_", "")
+    )
+    if strategy is None:
+        raise ValueError
+    return strategy
+
+
+def not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def media_type(text: str) -> str:
+    kind, slash, subtype = text.strip().partition("/")
+    if not (kind and slash and subtype) or "*" in text or "," in text:
+        raise ValueError
+    return text.strip()
+
+
+def absolute_path(text: str) -> Path:
+    path = Path(text.removeprefix("file://"))  # as the SageMaker SDK writes it
+    if not path.is_absolute():
+        raise ValueError
+    return path
+
+
+def ipv4_address(text: str) -> str:
+    return str(ipaddress.IPv4Address(text))
+
+
+def any_path(text: str) -> Path:
+    return Path(not_blank(text)).absolute()
