@@ -42,6 +42,7 @@ lint: setup ## ruff, mypy, shellcheck
 
 bench: setup ## measure beside the classic stack
 	$(PIP) install -r bench/requirements.txt
+	python -m bench.application
 	python -m bench $(ARGS)
 
 image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."

@@ -17,6 +17,7 @@ from pathlib import Path
 from app.errors import StartError
 
 SOCKET_NAME = "events.sock"
+LOAD_FAILED_CODE = 3  # gunicorn's own exit code for a worker that is not to be started again
 _FOLDER_MAX = 107 - len("/predictor.sock")  # bytes: the kernel's limit, less the longest of our names
 _MESSAGE_MAX = 30_000  # characters: a datagram holds about 200 KB, and JSON may make six bytes of one
 

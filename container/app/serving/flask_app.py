@@ -64,7 +64,7 @@ class HotPath:
     """WSGI middleware: POST /invocations goes straight to the predictor, everything else through Flask.
 
     Flask's dispatch (contexts, routing, request and response objects) costs more than decoding,
-    predicting and encoding a small request together; bench/results.md has the figures. It is passed by
+    predicting and encoding a small request together; bench/application.md has the figures. It is passed by
     only while nobody needs it: with any hook or signal receiver on the application all goes through it.
     """
 

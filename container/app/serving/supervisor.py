@@ -39,7 +39,6 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 DRAIN_SECONDS = contract.HOSTING_STOP_SECONDS - 5
 _STOP_SECONDS = 2.0  # for a child with nothing in flight to end by itself
 _LOOK_AGAIN_SECONDS = 0.05
-LOAD_FAILED_CODE = 3  # gunicorn's own code for a worker that cannot start
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -179,7 +178,7 @@ class Supervisor:
             if self._load_failure is not None:
                 print(self._load_failure, file=sys.stderr, flush=True)
                 self._kill("gunicorn")  # nothing in it is worth a gentle end
-                return self._stop(LOAD_FAILED_CODE)
+                return self._stop(events.LOAD_FAILED_CODE)
             if self._exited:
                 return self._stop(self._code_of_first_exit())
             if self._signals:

@@ -15,8 +15,6 @@ from app.serving import events, watchdog
 from app.serving.flask_app import create_app
 from app.settings import Settings
 
-_LOAD_FAILED = 3  # what gunicorn takes as: do not start this worker again
-
 
 def _loaded(settings: Settings) -> base.Runner:
     """The runner, loaded. Where it cannot be, the supervisor is told why, and this worker exits."""
@@ -32,7 +30,7 @@ def _loaded(settings: Settings) -> base.Runner:
         return runner
     assert settings.run_dir is not None
     events.send(settings.run_dir, events.LoadFailed(os.getpid(), message))
-    sys.exit(_LOAD_FAILED)
+    sys.exit(events.LOAD_FAILED_CODE)
 
 
 _settings = settings_module.load(os.environ)

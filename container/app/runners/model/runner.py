@@ -1,7 +1,7 @@
 """The model runner: the user's Python model, in this process.
 
-Several threads bring requests; one at a time computes, so that a model need not be thread-safe, while
-the others read, decode and encode.
+One thread at a time computes, so that a model need not be thread-safe; while that takes long, another
+reads and decodes the next request.
 """
 
 from __future__ import annotations
