@@ -1,9 +1,9 @@
 """Which of a worker's threads waits for requests: one at a time, and the same one for as long as it can.
 
 Threads that take part in every request take each other's interpreter lock at every read and write:
-gunicorn's own answer a fifth to a third fewer requests. So the thread that has the turn answers request after request, and
-hands the turn on only before something that takes long: a call of the model, or waiting for one.
-bench/results.md has the figures.
+gunicorn's own answer a fifth to a third fewer requests. So the thread that has the turn answers request
+after request, and hands the turn on only before something that takes long: a call of the model, or
+waiting for one. bench/results.md has the figures.
 """
 
 from __future__ import annotations
