@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+VERSION = "0.1.0"  # this project's own, as in pyproject.toml
+
 # Routes (A8, A11, C1, A19).
 PING = "/ping"
 INVOCATIONS = "/invocations"
@@ -41,6 +43,7 @@ TIMEOUT_MAX_SECONDS = 3600
 
 # Seconds from SIGTERM to SIGKILL (A3, D8).
 HOSTING_STOP_SECONDS = 30
+DRAIN_SECONDS = HOSTING_STOP_SECONDS - 5  # for what is in flight; the rest is for the stopping itself
 TRAINING_STOP_SECONDS = 120
 
 FAILURE_REASON_MAX = 1024  # D6
