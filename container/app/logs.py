@@ -17,7 +17,10 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line: time (UTC, ISO 8601), level, logger, pid, request_id, message, exception."""
+    """A record as one line: time (UTC, ISO 8601), level, logger, pid, request_id, message, exception.
+
+    A record's `fields`, as in log.info(text, extra={"fields": {"task": pk}}), are further members of it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -29,6 +32,7 @@ class JsonFormatter(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
+        line |= getattr(record, "fields", {})
         line["message"] = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = self.formatException(record.exc_info)

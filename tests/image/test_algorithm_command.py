@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import StartError
-from app.runners.algorithm.command import environment, from_image, from_text, substituted
-from app.runners.algorithm.users import Identity
+from app.runners.algorithm.program.command import environment, from_image, from_text, substituted
+from app.runners.algorithm.program.users import Identity
 
 SHELL = ("/bin/sh", "-c")
 NONE = object()  # the variable is not set

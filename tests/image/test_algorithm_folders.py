@@ -19,7 +19,7 @@ import pytest
 
 from app.runners.algorithm import folders
 from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.users import Identity
+from app.runners.algorithm.program.users import Identity
 from tests.support.hostile import AS_ROOT, NOBODY, as_normal_user, leave_everything_hostile, picture
 
 NOBODY_ELSE = Identity()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runners.algorithm.progress import Progress
+from app.runners.algorithm.program.progress import Progress
 
 
 @pytest.mark.parametrize(

@@ -180,10 +180,15 @@ def test_archives_may_share_a_folder_with_each_other_and_with_files() -> None:
 
 
 def test_a_pk_is_any_text_and_changes_the_fingerprint_alone() -> None:
-    task = parse(body(pk="../../x\0'; rm"))
+    task = parse(body(pk="../../x'; rm"))
     assert task.result_key == parse(body()).result_key
     assert task.fingerprint != parse(body()).fingerprint
     assert re.fullmatch("[0-9a-f]{64}", task.fingerprint)
+
+
+def test_a_pk_that_no_environment_can_hold_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"^pk: it has a NUL character"):
+        parse(body(pk="a\0b"))
 
 
 def test_the_fingerprint_is_of_the_work_not_of_its_wording() -> None:

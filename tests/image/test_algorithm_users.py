@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from app.errors import StartError
-from app.runners.algorithm.users import Identity, parse
+from app.runners.algorithm.program.users import Identity, parse
 from tests.support.hostile import AS_ROOT, NOBODY, as_normal_user
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.users import Identity
+from app.runners.algorithm.program.users import Identity
 
 log = logging.getLogger("task")
 

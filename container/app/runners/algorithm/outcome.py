@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# Below a task's prefix, what is ours and no output: the result file above all.
+RESULT_FOLDER = ".sagemaker_shim"
+
 
 class Reason(StrEnum):
     """Why a task has ended, as in the result file's `reason`."""

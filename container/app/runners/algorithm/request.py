@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from app.errors import RequestError
+from app.runners.algorithm.outcome import RESULT_FOLDER
 
 _TIMEOUT_MAX_SECONDS = 5 * 24 * 3600
 _NAME_MAX = 255  # bytes of one name in a path: what Linux file systems hold
@@ -74,7 +75,7 @@ class Task(msgspec.Struct, frozen=True):
     @property
     def result_key(self) -> str:
         """The key of the result file."""
-        return f"{self.prefix}.sagemaker_shim/inference_result.json"
+        return f"{self.prefix}{RESULT_FOLDER}/inference_result.json"
 
     @property
     def result_place(self) -> tuple[str, str]:
@@ -133,6 +134,8 @@ def _checked(task: Task, where: str) -> Task:
     """The task with normalised paths; where: what the names of its fields begin with in a message."""
     if not task.pk or len(task.pk) > _PK_MAX:
         raise RequestError(400, f"{where}pk: it has {len(task.pk):,} characters. Send 1 to {_PK_MAX:,}.")
+    if "\0" in task.pk:  # the program learns it from its environment
+        raise RequestError(400, f"{where}pk: it has a NUL character. Send one without.")
     _check_bucket(f"{where}output_bucket_name", task.output_bucket_name)
     prefix = task.output_prefix
     if not prefix.strip() or "\0" in prefix or len(prefix.encode()) > _PREFIX_MAX:

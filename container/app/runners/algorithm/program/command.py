@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from app.errors import StartError
-from app.runners.algorithm.users import Identity
+from app.runners.algorithm.program.users import Identity
 
 _SHELL = ("/bin/sh", "-c")
 
