@@ -24,7 +24,7 @@ RUN cd /opt/program \
             "Run in container/, then build again: sed -i 's/\\r\$//' FILE..."; \
         exit 1; \
     fi \
- && chmod a+x serve train \
+ && chmod a+x serve train invoke \
  && chmod -R a+rX . \
  && { python3 -m compileall -q . || true; }
 

@@ -46,7 +46,7 @@ def _dispatch() -> tuple[float, float]:
     from app.serving.flask_app import create_app
 
     current = settings.load(os.environ)
-    runner = base.choose(current, contract.PROGRAM_DIR)
+    runner = base.choose(current, contract.PROGRAM_DIR, lambda _: None)
     runner.load()
     past, through = create_app(runner, current), create_app(runner, current)
     through.before_request(lambda: None)

@@ -1,4 +1,4 @@
-"""What container/serve and container/train run: read the settings, do the work, return the exit code.
+"""What container/serve, train and invoke run: read the settings, do the work, return the exit code.
 
 The one place where a StartError of the start is caught: one message on stderr, and its exit code.
 """
@@ -43,3 +43,19 @@ def train() -> int:
         return error.exit_code
     logs.configure(settings.log_level)
     return job.run(settings, contract.PROGRAM_DIR)
+
+
+def invoke() -> int:
+    """Run the tasks that the command line names, one after the other."""
+    from app.runners.algorithm import batch
+
+    given = batch.arguments(sys.argv[1:])
+    try:
+        settings = settings_module.load({"RUNNER": "algorithm", **os.environ})
+        logs.configure(settings.log_level)
+        if settings.algorithm is None:
+            raise StartError("RUNNER", "it is not 'algorithm', but only that runs tasks.", "Unset it.")
+        return batch.run(settings.algorithm, given)
+    except StartError as error:
+        print(f"invoke: {error}", file=sys.stderr)
+        return error.exit_code

@@ -78,3 +78,39 @@ def ipv4_address(text: str) -> str:
 
 def any_path(text: str) -> Path:
     return Path(not_blank(text)).absolute()
+
+
+def boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError
+    return text.lower() == "true"
+
+
+def names(text: str) -> frozenset[str]:
+    """Names of environment variables, with commas between them."""
+    found = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if any("=" in name or " " in name for name in found):
+        raise ValueError
+    return found
+
+
+def absolute_paths(text: str) -> tuple[Path, ...]:
+    return tuple(absolute_path(part) for part in text.split(":") if part)
+
+
+def s3_uri(text: str) -> tuple[str, str]:
+    """Bucket and key of s3://bucket/key; the bucket may be an access point's ARN, which holds one slash."""
+    rest = text.removeprefix("s3://")
+    bucket, slash, key = rest.partition("/")
+    if bucket.startswith("arn:"):
+        name, slash, key = key.partition("/")
+        bucket = f"{bucket}/{name}"
+    if rest == text or not (bucket and slash and key):
+        raise ValueError
+    return bucket, key
+
+
+def url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or len(text.split("://", 1)[1]) == 0:
+        raise ValueError
+    return text

@@ -9,13 +9,14 @@ default for a malformed value. docs/configuration.md is held against this table 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from app import contract, machine, parse
+from app import algorithm_settings, contract, machine, parse
+from app.algorithm_settings import AlgorithmSettings
 from app.errors import StartError
+from app.variables import Variable
 
 # Libraries that start a thread per CPU in every process unless told otherwise.
 THREAD_POOL_VARIABLES = (
@@ -27,22 +28,18 @@ THREAD_POOL_VARIABLES = (
 )
 
 DEFAULT_THREADS = 4
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One setting: field is its name in Settings, read turns its text into the value or raises ValueError."""
-
-    field: str
-    names: tuple[str, ...]
-    default: str | None
-    allowed: str
-    read: Callable[[str], Any]
+DEFAULT_TIMEOUT_SECONDS = 60  # what SageMaker waits for an answer (A11)
+_OURS = ("MODEL_SERVER_", "ALGORITHM_", "GRAND_CHALLENGE_COMPONENT_")
+# A thread of the algorithm runner waits for its task, and so does each that asks for the same task again.
+_WAITING_THREADS = 32
 
 
 _ML_ROOT = Variable("ml_root", ("ML_ROOT",), str(contract.DEFAULT_ML_ROOT), "a path", parse.any_path)
 
+_RUNNER = Variable("runner", ("RUNNER",), None, "`model` or `algorithm`", parse.one_of("model", "algorithm"))
+
 VARIABLES = (
+    _RUNNER,
     Variable(
         "workers",
         ("MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_WORKERS"),
@@ -53,7 +50,7 @@ VARIABLES = (
     Variable(
         "timeout",
         ("MODEL_SERVER_TIMEOUT", "SAGEMAKER_MODEL_SERVER_TIMEOUT"),
-        "60",
+        None,
         f"a whole number of seconds from 1 to {contract.TIMEOUT_MAX_SECONDS}",
         parse.whole_number(1, contract.TIMEOUT_MAX_SECONDS),
     ),
@@ -142,9 +139,11 @@ class Settings:
     """The values of VARIABLES, by field; None where a variable has no default and is not set.
 
     thread_pools holds what OMP_NUM_THREADS and its kin must be in each worker: the container's CPUs
-    shared out among the workers, for those the user has not set.
+    shared out among the workers, or the tasks at once, for those the user has not set.
+    algorithm holds the algorithm runner's own, None where the model runner serves.
     """
 
+    runner: str
     workers: int
     timeout: int
     worker_class: str
@@ -163,21 +162,35 @@ class Settings:
     batch_payload_mb: int | None
     batch_strategy: str | None
     thread_pools: Mapping[str, str]
+    algorithm: AlgorithmSettings | None
 
     @property
     def http_threads(self) -> int:
         """Threads of a gthread worker: while one of them computes, the others read, decode and wait."""
+        if self.algorithm is not None:
+            return max(self.threads or 0, self.algorithm.concurrency + _WAITING_THREADS)
         return self.threads or DEFAULT_THREADS
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read all of VARIABLES; raises StartError naming the variable, its value and what is allowed."""
-    values = {variable.field: _value(variable, environ) for variable in VARIABLES}
+    values = {variable.field: variable.value(environ) for variable in VARIABLES}
     values["model_dir"] = values["model_dir"] or values["ml_root"] / "model"
     # On a host, where ML_ROOT is a folder of the user's, nobody else is let in unasked.
     in_image = values["ml_root"] == contract.DEFAULT_ML_ROOT
     values["host"] = values["host"] or ("0.0.0.0" if in_image else "127.0.0.1")
-    share = max(1, machine.cpus() // values["workers"])
+    if values["runner"] is None:
+        values["runner"] = "algorithm" if algorithm_settings.chosen_by(environ) else "model"
+    values["algorithm"] = None
+    at_once = values["workers"]
+    if values["runner"] == "algorithm":
+        values["algorithm"] = algorithm_settings.load(environ, values["ml_root"])
+        _refuse_several_workers(environ)
+        values["workers"] = 1
+        values["timeout"] = values["timeout"] or contract.TIMEOUT_MAX_SECONDS
+        at_once = values["algorithm"].concurrency
+    values["timeout"] = values["timeout"] or DEFAULT_TIMEOUT_SECONDS
+    share = max(1, machine.cpus() // at_once)
     values["thread_pools"] = {n: str(share) for n in THREAD_POOL_VARIABLES if not environ.get(n)}
     assert values.keys() == {field.name for field in fields(Settings)}
     settings = Settings(**values)
@@ -188,35 +201,40 @@ def load(environ: Mapping[str, str]) -> Settings:
 def ml_root(environ: Mapping[str, str]) -> Path:
     """ML_ROOT alone, for telling there that the rest could not be read; the default where it is malformed."""
     try:
-        return Path(_value(_ML_ROOT, environ))
+        return Path(_ML_ROOT.value(environ))
     except StartError:
         return contract.DEFAULT_ML_ROOT
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for each MODEL_SERVER_ variable that nothing reads: most likely a slip of the pen."""
-    known = [name for variable in VARIABLES for name in variable.names]
+    """A sentence for each variable named like ours that nothing reads: most likely a slip of the pen."""
+    known = [name for row in (*VARIABLES, *algorithm_settings.VARIABLES) for name in row.names]
     sentences = []
     for name in sorted(environ):
-        if name.startswith("MODEL_SERVER_") and name not in known:
+        if name.startswith(_OURS) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             sentences.append(f"{name} is set, but nothing reads it.{hint}")
     return sentences
 
 
-def _value(variable: Variable, environ: Mapping[str, str]) -> Any:
-    for name in variable.names:
-        text = environ.get(name)
-        if text is not None:
-            try:
-                return variable.read(text)
-            except ValueError:
-                raise StartError(name, f"{text!r} is not allowed.", f"Give {variable.allowed}.") from None
-    return None if variable.default is None else variable.read(variable.default)
+def _refuse_several_workers(environ: Mapping[str, str]) -> None:
+    """The algorithm runner knows all tasks, so that one asked for twice runs once: it is one process."""
+    workers = next(row for row in VARIABLES if row.field == "workers")
+    name = workers.set_in(environ)
+    if name is not None and environ[name] not in ("1", "auto"):
+        raise StartError(
+            name,
+            f"'{environ[name]}' contradicts the algorithm runner, which is one process.",
+            "Unset it, and set ALGORITHM_CONCURRENCY to the number of tasks at once.",
+        )
 
 
 def _refuse_contradictions(settings: Settings) -> None:
+    if settings.worker_class == "gevent" and settings.algorithm is not None:
+        raise StartError(
+            "MODEL_SERVER_WORKER_CLASS", "'gevent' is for Python models only.", "Unset it, or say 'gthread'."
+        )
     if settings.worker_class == "gevent" and settings.threads is not None:
         raise StartError(
             "MODEL_SERVER_THREADS",

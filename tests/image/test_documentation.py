@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from app import settings
+from app import algorithm_settings, settings
 from tests.support.server import CHECKOUT
 
 CONFIGURATION = (CHECKOUT / "docs" / "configuration.md").read_text()
+ALL = (*settings.VARIABLES, *algorithm_settings.VARIABLES)
 
 
 def rows() -> dict[tuple[str, ...], list[str]]:
@@ -16,23 +17,23 @@ def rows() -> dict[tuple[str, ...], list[str]]:
     for line in CONFIGURATION.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `"):
-            found[tuple(re.findall(r"`([A-Z_]+)`", cells[0]))] = cells[1:]
+            found[tuple(re.findall(r"`([A-Z0-9_]+)`", cells[0]))] = cells[1:]
     return found
 
 
 def test_every_variable_has_its_row_and_every_row_its_variable() -> None:
     documented = set(rows())
-    read = {variable.names for variable in settings.VARIABLES} | {settings.THREAD_POOL_VARIABLES}
+    read = {variable.names for variable in ALL} | {settings.THREAD_POOL_VARIABLES}
     assert documented == read
 
 
 def test_defaults_and_what_is_allowed_are_the_codes_own() -> None:
     documented = rows()
-    for variable in settings.VARIABLES:
+    for variable in ALL:
         default, allowed, _ = documented[variable.names]
         assert allowed == variable.allowed, variable.names
         if variable.default is not None:
-            assert default == f"`{variable.default}`", variable.names
+            assert default == (f"`{variable.default}`" if variable.default else "nothing"), variable.names
 
 
 def test_the_number_of_threads_is_the_codes_own() -> None:

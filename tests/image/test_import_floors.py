@@ -15,16 +15,16 @@ MODULES = sorted(APP.rglob("*.py"))
 FLOORS = (
     ("contract",),
     ("errors", "machine"),
-    ("parse",),
-    ("logs", "problem", "settings", "usercode"),
+    ("parse", "variables"),
+    ("algorithm_settings", "logs", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),
     ("serving", "training"),
     ("main",),
 )
 # The one import upwards: base chooses among the runners that stand on it.
-UPWARDS = {("runners.base", "runners.model.runner")}
-BOTO3_MAY_BE_IMPORTED_IN = {"runners.algorithm.s3"}
+UPWARDS = {("runners.base", "runners.model.runner"), ("runners.base", "runners.algorithm.runner")}
+BOTO3_MAY_BE_IMPORTED_IN = {"runners.algorithm.s3.client"}
 
 
 def name_of(path: Path) -> str:

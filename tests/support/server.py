@@ -30,7 +30,10 @@ def free_port() -> int:
 
 def environment(**variables: str | Path | int) -> dict[str, str]:
     """This process's environment without serve's settings, with this Python's programs first on PATH."""
-    ours = ("MODEL_SERVER_", "SAGEMAKER_", "SM_", "LOG_LEVEL", "ML_ROOT", "LONGSHORE_", "OMP_")
+    ours = (
+        *("MODEL_SERVER_", "SAGEMAKER_", "SM_", "LOG_LEVEL", "ML_ROOT", "LONGSHORE_", "OMP_"),
+        *("RUNNER", "ALGORITHM_", "GRAND_CHALLENGE_", "AWS_"),
+    )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
     return clean | {name: str(value) for name, value in variables.items()}

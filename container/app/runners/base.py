@@ -55,11 +55,26 @@ class Runner(Protocol):
         """Answer one request; RequestError for what the caller did wrong, anything else is a failure."""
 
     def busy_since(self) -> float | None:
-        """The time.monotonic() at which the oldest call still running began, None where none runs."""
+        """The time.monotonic() at which the oldest call that has the server's time limit began, or None."""
+
+    def drain(self, seconds: float) -> None:
+        """The server is stopping: return when nothing runs any more, after so many seconds at the latest.
+
+        For what the requests in flight do not show, because nobody waits for its answer any longer.
+        """
 
 
-def choose(settings: Settings, program_dir: Path) -> Runner:
-    """The runner these settings ask for, not yet loaded."""
-    from app.runners.model.runner import ModelRunner  # here, because it imports this module
+def choose(settings: Settings, program_dir: Path, report: Callable[[str | None], None]) -> Runner:
+    """The runner these settings ask for, not yet loaded.
+
+    report: for a runner that can become unable to serve, or able again, after its load: a sentence that says
+    why not, or None.
+    """
+    # Here, because they import this module.
+    if settings.algorithm is not None:
+        from app.runners.algorithm.runner import AlgorithmRunner
+
+        return AlgorithmRunner(settings.algorithm, report)
+    from app.runners.model.runner import ModelRunner
 
     return ModelRunner(settings, program_dir)

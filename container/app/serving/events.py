@@ -1,7 +1,7 @@
 """What the gunicorn processes tell the supervisor: one small datagram each, over a unix socket.
 
-From a worker: WorkerReady, LoadFailed. From gunicorn's master, which sees the death of a worker
-whatever killed it: WorkerGone.
+From a worker: WorkerReady, LoadFailed, WorkerHealth, WorkerDrained. From gunicorn's master, which sees
+the death of a worker whatever killed it: WorkerGone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from app.errors import StartError
 
@@ -45,8 +46,23 @@ class WorkerGone:
     pid: int
 
 
-Event = WorkerReady | LoadFailed | WorkerGone
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in (WorkerReady, LoadFailed, WorkerGone)}
+@dataclass(frozen=True)
+class WorkerHealth:
+    """What a loaded worker depends on has failed (why_not says what), or works again (None)."""
+
+    pid: int
+    why_not: str | None
+
+
+@dataclass(frozen=True)
+class WorkerDrained:
+    """Nothing runs in this worker any more, and nothing will: the server is stopping."""
+
+    pid: int
+
+
+Event = WorkerReady | LoadFailed | WorkerGone | WorkerHealth | WorkerDrained
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def refuse_long_path(run_dir: Path) -> None:

@@ -12,18 +12,22 @@ def compute(settings: Settings) -> dict[str, Any]:
     """MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB; the first times the last is at most 100.
 
     A worker computes one request at a time, so as many requests at once as workers keep all of them
-    busy. What the job itself has set is repeated as it is, the rest fitted to it.
+    busy; a request to the algorithm runner is one task. What the job itself has set is repeated as it is,
+    the rest fitted to it.
     """
+    at_once, strategy = settings.workers, contract.BATCH_STRATEGY_DEFAULT
+    if settings.algorithm is not None:
+        at_once, strategy = settings.algorithm.concurrency, "SINGLE_RECORD"
     payload = settings.batch_payload_mb
     if settings.batch_concurrency is not None:
         concurrency = settings.batch_concurrency
     else:
-        concurrency = min(settings.workers, contract.BATCH_PRODUCT_MAX_MB // max(1, payload or 1))
+        concurrency = min(at_once, contract.BATCH_PRODUCT_MAX_MB // max(1, payload or 1))
     if payload is None:
         room = contract.BATCH_PRODUCT_MAX_MB // concurrency
         payload = min(contract.BATCH_PAYLOAD_DEFAULT_MB, settings.max_payload_mb, room)
     return {
         "MaxConcurrentTransforms": concurrency,
-        "BatchStrategy": settings.batch_strategy or contract.BATCH_STRATEGY_DEFAULT,
+        "BatchStrategy": settings.batch_strategy or strategy,
         "MaxPayloadInMB": payload,
     }

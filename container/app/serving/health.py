@@ -22,6 +22,7 @@ class Health:
 
     def __init__(self) -> None:
         self._ready: set[int] = set()
+        self._failing: dict[int, str] = {}
         self._stopping = False
         self._ever_ready = False
 
@@ -29,22 +30,33 @@ class Health:
         self._ready.add(pid)
         self._ever_ready = True
 
+    def worker_health(self, pid: int, why_not: str | None) -> None:
+        if why_not is None:
+            self._failing.pop(pid, None)
+        else:
+            self._failing[pid] = why_not
+
     def worker_gone(self, pid: int) -> None:
         self._ready.discard(pid)
+        self._failing.pop(pid, None)
 
     def drain(self) -> None:
         self._stopping = True
 
     @property
-    def ready_workers(self) -> int:
-        return len(self._ready)
+    def ready(self) -> frozenset[int]:
+        """The pids of the workers that have loaded."""
+        return frozenset(self._ready)
 
     def why_not(self) -> str | None:
         """None where requests are served; otherwise the reason they are not, in a sentence."""
         if self._stopping:
             return "The server is stopping."
-        if self._ready:
+        failing = dict(self._failing)  # the supervisor's thread may change it meanwhile
+        if self._ready - failing.keys():
             return None
+        if failing:
+            return next(iter(failing.values()))
         if self._ever_ready:
             return "Every worker has died; new ones are loading the model."
         return "No worker has loaded the model yet."

@@ -28,15 +28,13 @@ from pathlib import Path
 
 from app import contract
 from app import settings as settings_module
-from app.serving import events, nginx, privileges, streams
+from app.serving import draining, events, nginx, privileges, streams
 from app.serving.health import Health, HealthServer
 from app.settings import Settings
 
 log = logging.getLogger("serve")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-# SageMaker kills after 30 s (A3): what is in flight gets 25 of them, the stopping itself the rest.
-DRAIN_SECONDS = contract.HOSTING_STOP_SECONDS - 5
 _STOP_SECONDS = 2.0  # for a child with nothing in flight to end by itself
 _LOOK_AGAIN_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
@@ -55,6 +53,7 @@ class Supervisor:
         self._exited: dict[str, int] = {}  # name -> exit code, negative for a signal's number; in order
         self._signals: list[int] = []
         self._load_failure: str | None = None
+        self._drained: set[int] = set()  # workers that have nothing left to do
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
@@ -85,6 +84,7 @@ class Supervisor:
         streams.append_to_files()
         proxy_user, worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
+        draining.prepare(self._run_dir)
         command = [sys.executable, "-m", "gunicorn", "--config", "python:app.serving.gunicorn_conf"]
         if worker_user is not None:
             command += ["--user", worker_user[0], "--group", worker_user[1]]
@@ -121,6 +121,8 @@ class Supervisor:
         if why_not := privileges.why_not(user, [self._run_dir]):
             log.warning("all processes stay root: %s", why_not)
             return None, None
+        if self._settings.algorithm is not None:
+            return became, None  # the program may have to become another user, and /input is root's to make
         trees = (self._program_dir, self._settings.model_dir)
         if why_not := privileges.why_not(user, privileges.PYTHON, trees):
             log.warning("the workers stay root: %s", why_not)
@@ -176,7 +178,7 @@ class Supervisor:
         while True:
             self._wait(None)
             if self._load_failure is not None:
-                print(self._load_failure, file=sys.stderr, flush=True)
+                sys.stderr.write(f"{self._load_failure}\n")  # in one go: the workers write there, too
                 self._kill("gunicorn")  # nothing in it is worth a gentle end
                 return self._stop(events.LOAD_FAILED_CODE)
             if self._exited:
@@ -187,25 +189,34 @@ class Supervisor:
     def _drain(self) -> int:
         self._health.drain()
         number = self._signals[0]
-        log.info("%s: finishing what is in flight, %d s at most", _signal_name(number), DRAIN_SECONDS)
-        deadline = time.monotonic() + DRAIN_SECONDS
+        log.info(
+            "%s: finishing what is in flight, %d s at most", _signal_name(number), contract.DRAIN_SECONDS
+        )
+        deadline = time.monotonic() + contract.DRAIN_SECONDS
         master = self._children["nginx"]
-        old_workers = nginx.workers(master) if self._health.ready_workers else set()
+        old_workers = nginx.workers(master) if self._health.ready else set()
         if old_workers:
             nginx.refuse_from_next_reload(self._run_dir)
             os.kill(master, signal.SIGHUP)
-        while old_workers & nginx.workers(master):
+        draining.begin(self._run_dir)
+        while old_workers & nginx.workers(master) or self._tasks_run():
             if len(self._signals) > 1:
                 log.warning("%s while stopping: ending at once", _signal_name(self._signals[1]))
                 return 128 + self._signals[1]
             if self._exited:
                 return self._stop(self._code_of_first_exit())
             if time.monotonic() > deadline:
-                log.warning("not everything in flight ended within %d s: cutting it off", DRAIN_SECONDS)
+                log.warning(
+                    "not everything in flight ended within %d s: cutting it off", contract.DRAIN_SECONDS
+                )
                 self._kill("gunicorn")  # nginx then answers 502 for what it computed
                 break
             self._wait(_LOOK_AGAIN_SECONDS)
         return self._stop(0)
+
+    def _tasks_run(self) -> bool:
+        """Whether the algorithm runner, where it serves, has anything left to do."""
+        return self._settings.algorithm is not None and bool(self._health.ready - self._drained)
 
     def _stop(self, code: int) -> int:
         """End every child, gunicorn first, so that nginx can still answer for it; returns code."""
@@ -245,6 +256,10 @@ class Supervisor:
                     log.info("worker %d has loaded in %.2f s", event.pid, event.seconds)
                 case events.WorkerGone():
                     self._health.worker_gone(event.pid)
+                case events.WorkerHealth():
+                    self._health.worker_health(event.pid, event.why_not)
+                case events.WorkerDrained():
+                    self._drained.add(event.pid)
                 case events.LoadFailed():
                     self._load_failure = self._load_failure or event.message
         self._reap()

@@ -53,6 +53,9 @@ class ModelRunner:
     def busy_since(self) -> float | None:
         return self._began
 
+    def drain(self, seconds: float) -> None:
+        """Nothing runs but requests in flight, for which nginx waits."""
+
     def invoke(self, body: bytes, context: Context) -> Answer:
         try:
             data, records = self._decode(body, context)

@@ -1,0 +1,41 @@
+"""The algorithm runner: S3 inputs, any program, S3 outputs.
+
+A request is a task, its answer the result file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.algorithm_settings import AlgorithmSettings
+from app.runners.algorithm import request
+from app.runners.algorithm.execution import Algorithm
+from app.runners.algorithm.tasks import Tasks
+from app.runners.base import Answer, Context
+
+# Of the time to drain: what stopping a task, and storing its result file, may take beside its grace.
+_STOPPING_SECONDS = 5
+
+
+class AlgorithmRunner:
+    """Serves tasks. One process does it, so that it knows all that run."""
+
+    def __init__(self, settings: AlgorithmSettings, report: Callable[[str | None], None]) -> None:
+        self._settings = settings
+        self._algorithm = Algorithm(settings, report)
+        self._tasks = Tasks(self._algorithm.perform, settings.concurrency, settings.wait_seconds)
+
+    def load(self) -> None:
+        self._algorithm.start()
+
+    def invoke(self, body: bytes, context: Context) -> Answer:
+        task = request.parse(body)
+        context.hand_over()
+        return Answer(self._tasks.result_of(task), "application/json", 1)
+
+    def busy_since(self) -> None:
+        """A task has a time limit of its own, and the server's does not end it."""
+
+    def drain(self, seconds: float) -> None:
+        self._tasks.drain(seconds, seconds - self._settings.grace_seconds - _STOPPING_SECONDS)
+        self._algorithm.end()
