@@ -40,10 +40,11 @@ lint: setup ## ruff, mypy, shellcheck
 	mypy
 	shellcheck $(SHELL_SCRIPTS)
 
-bench: setup ## measure beside the classic stack
+bench: setup ## measure beside what this replaces
 	$(PIP) install -r bench/requirements.txt
 	python -m bench.application
 	python -m bench $(ARGS)
+	python -m bench.algorithm $(filter --quick,$(ARGS))
 
 image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."
 	docker build --tag $(IMAGE) $(BUILD_OPTIONS) .
