@@ -133,11 +133,11 @@ def test_the_folder_all_files_lie_in_and_clutter_are_left_out(
 
 
 def test_empty_folders_are_left_out_and_hide_no_common_folder(place: Place) -> None:
-    entries: Entries = [(member("elsewhere", tarfile.DIRTYPE), b""), ("top/x", b"1"), ("top/y", b"1")]
+    entries: Entries = [(member("else/where", tarfile.DIRTYPE), b""), ("top/x", b"1"), ("top/y", b"1")]
     assert place.unpack(tar_of(entries)) == 2
-    folder = zipfile.ZipInfo("unmarked")
+    folder = zipfile.ZipInfo("un/marked")
     folder.external_attr = 0o040755 << 16
-    place.unpack(zip_of([("none/", b""), (folder, b""), ("top/z", b"1")]))
+    place.unpack(zip_of([("none/at/all/", b""), (folder, b""), ("top/z", b"1")]))
     assert sorted(tree(place.target)) == ["x", "y", "z"]
 
 

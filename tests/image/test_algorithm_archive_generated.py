@@ -101,6 +101,7 @@ UP = ("a/b/c", tarfile.SYMTYPE, "../..")
     entries=entries, form=st.sampled_from(["gnu", "pax", "zip"]), strip=st.booleans(), linked=st.booleans()
 )
 @example([UP, ("b", tarfile.SYMTYPE, "a/b/c/../neighbour")], "gnu", False, False)
+@example([("a", tarfile.SYMTYPE, "a//a")], "gnu", False, False)
 @example([("link/secret", tarfile.REGTYPE, "")], "gnu", False, True)
 @example([("c", tarfile.LNKTYPE, "link/secret")], "gnu", False, True)
 def test_no_name_and_no_link_changes_anything_outside_the_folder_or_in_it(

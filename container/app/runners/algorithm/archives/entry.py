@@ -72,8 +72,8 @@ def parts(name: str) -> tuple[str, ...]:
     return found
 
 
-def check_symlink(entry: Entry) -> None:
-    """Refused unless the symlink leads to somewhere inside the folder it is unpacked into.
+def symlink_text(entry: Entry) -> str:
+    """Where a symlink leads, without '.' and doubled slashes; Refused unless inside what is unpacked.
 
     '..' is allowed at its beginning alone: there it leaves real folders, which this unpacking made and
     which no later entry can turn into links. Behind a name it might leave a folder that is itself a link.
@@ -86,6 +86,7 @@ def check_symlink(entry: Entry) -> None:
             f"the entry {shown(entry.name)} is a link to {shown(entry.link)}, and links must lead "
             "to a place inside the archive, by a relative path with '..' at its beginning only."
         )
+    return "/".join(steps) or "."
 
 
 def common_folder(folder: tuple[str, ...] | None, entry: Entry) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from app.runners.algorithm.archives.entry import Entry, Refused, check_symlink, parts, shown
+from app.runners.algorithm.archives.entry import Entry, Refused, parts, shown, symlink_text
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -59,10 +59,10 @@ class Target:
             return file
 
     def make_symlink(self, entry: Entry, path: tuple[str, ...]) -> None:
-        check_symlink(entry)
+        text = symlink_text(entry)
         with _named(entry):
             folder = self._enter(path[:-1])
-            os.symlink(entry.link, path[-1], dir_fd=folder)
+            os.symlink(text, path[-1], dir_fd=folder)
             if self._owner is not None:
                 os.chown(path[-1], *self._owner, dir_fd=folder, follow_symlinks=False)
 
