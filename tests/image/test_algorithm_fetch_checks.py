@@ -255,6 +255,17 @@ def test_the_limit_holds_for_a_server_that_sends_more_than_it_was_asked_for(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_asked_for_once_the_server_stops(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with Scripted(Object(b"data")) as server:
+        wanted = [Wanted("bucket", "key", tmp_path / "file", "in/file")]
+        with pytest.raises(TaskError) as raised:
+            fetch(S3(server.url), wanted, Limits(1, None), 1, stop)
+        assert server.asked == []
+    assert raised.value.reason is Reason.STOPPED
+
+
 @pytest.mark.parametrize("stopping", [True, False])
 def test_a_failure_or_a_stop_ends_what_else_is_on_its_way(tmp_path: Path, stopping: bool) -> None:
     release, begun, stop = threading.Event(), threading.Event(), threading.Event()

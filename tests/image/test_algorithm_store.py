@@ -265,7 +265,7 @@ def test_nothing_is_begun_once_the_server_stops(server: S3Server, s3: S3, output
 def test_the_log_tells_how_much_was_stored(
     s3: S3, output: Path, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "task")  # of what takes long, it says so at INFO
     for name in ("a", "b"):
         (output / name).write_bytes(bytes(MIB))
     store_all(s3, output, prefix)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from app.runners.algorithm.s3.connection import stopped
 
+MB = 1_000_000
+
+_log = logging.getLogger("task")
+
 _LOOK_S = 0.1
 _REPORT_S = 5.0
+_SHORT_S = 1.0  # what takes less is not worth a line of every task's log
 
 
 class Parts:
     """The parts that one job has offered. All of it is the crew's, and under its lock."""
 
-    def __init__(self) -> None:
-        self.waiting = 0
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.done: set[int] = set()  # by their numbers, from 0
         self.running = 0
         self.failure: BaseException | None = None
 
@@ -30,9 +38,10 @@ class Crew:
     def __init__(self) -> None:
         self.halt = threading.Event()
         self._changed = threading.Condition()  # guards all below
-        self._waiting: deque[tuple[Parts, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[Parts, int, Callable[[], None]]] = deque()
         self._begun = 0  # jobs, of which
         self._ended = 0
+        self._moved = 0  # bytes
         self._failure: BaseException | None = None
 
     def work(
@@ -40,37 +49,57 @@ class Crew:
         jobs: Sequence[Callable[[], None]],
         threads: int,
         stop: threading.Event,
-        report: Callable[[float], None],
+        report: Callable[[int], str],
     ) -> None:
         """Do these jobs on so many threads; raises what the first that failed raised.
 
-        report: called every few seconds with those since the start. stop: ends it with TaskError(STOPPED).
-        Returns when no job runs any more, however it ends.
+        report: asked every few seconds what to say in the log; it is given the bytes that were counted.
+        stop: ends it with TaskError(STOPPED). Returns when no job runs any more, however it ends.
         """
         if stop.is_set():
             raise stopped()
         start = reported = time.monotonic()
         with ThreadPoolExecutor(threads, "transfer") as pool:
-            # Each in a copy of this thread's context: the log's lines tell which request they belong to.
-            working = {pool.submit(contextvars.copy_context().run, self._work, jobs) for _ in range(threads)}
-            while wait(working, timeout=_LOOK_S).not_done:
-                if stop.is_set():
-                    self._fail(stopped())
-                if (now := time.monotonic()) - reported >= _REPORT_S:
-                    reported = now
-                    report(now - start)
+            try:
+                # Each in a copy of this thread's context: the log's lines tell which request they belong to.
+                working = {
+                    pool.submit(contextvars.copy_context().run, self._work, jobs) for _ in range(threads)
+                }
+                while wait(working, timeout=_LOOK_S).not_done:
+                    if stop.is_set():
+                        self._fail(stopped())
+                    if (now := time.monotonic()) - reported >= _REPORT_S:
+                        reported = now
+                        self._report(report, now - start)
+            except BaseException as error:
+                self._fail(error)  # else the pool would wait for all that is to come
+                raise
         if self._failure is not None:
             raise self._failure
-        report(time.monotonic() - start)
+        self._report(report, time.monotonic() - start)
 
-    def offer(self, calls: Sequence[Callable[[], None]]) -> Parts:
-        """Let all threads help with these; finish has to be called in the end."""
-        parts = Parts()
+    def count(self, moved: int) -> None:
+        """Note that so many bytes came or went, those that did so again too."""
         with self._changed:
-            parts.waiting = len(calls)
-            self._waiting.extend((parts, call) for call in calls)
+            self._moved += moved
+
+    @contextlib.contextmanager
+    def offer(self, calls: Sequence[Callable[[], None]]) -> Iterator[Parts]:
+        """Let all threads help with these. At the end those that wait are dropped, and none runs any more."""
+        parts = Parts(len(calls))
+        if not calls:  # as with most objects: spare everybody the lock
+            yield parts
+            return
+        with self._changed:
+            self._waiting.extend((parts, number, call) for number, call in enumerate(calls))
             self._changed.notify_all()
-        return parts
+        try:
+            yield parts
+        finally:
+            with self._changed:
+                if len(parts.done) < parts.count:
+                    self._waiting = deque(each for each in self._waiting if each[0] is not parts)
+                self._changed.wait_for(lambda: not parts.running)
 
     def check(self, parts: Parts) -> None:
         """Raises where it is in vain to go on: what a part of these raised, or TaskError(STOPPED)."""
@@ -79,26 +108,23 @@ class Crew:
         if self.halt.is_set():
             raise stopped()
 
-    def finish(self, parts: Parts) -> None:
-        """Help until all of these are done. Raises as check does."""
+    def help(self, parts: Parts, number: int) -> None:
+        """Do whatever waits until this one of these is done. Raises as check does."""
         while True:
             with self._changed:
-                if parts.failure is not None or self.halt.is_set():
-                    self._drop(parts)
-                taken = self._take() if parts.waiting else None
-                if taken is None and parts.running:
+                self.check(parts)
+                if number in parts.done:
+                    return
+                if not self._waiting:
                     self._changed.wait()
                     continue
-            if taken is None:
-                self.check(parts)
-                return
+                taken = self._take()
             self._run(*taken)
 
-    def give_up(self, parts: Parts) -> None:
-        """Forget those of these that wait, and return when none runs any more."""
-        with self._changed:
-            self._drop(parts)
-            self._changed.wait_for(lambda: not parts.running)
+    def finish(self, parts: Parts) -> None:
+        """Help until all of these are done. Raises as check does."""
+        for number in range(parts.count):
+            self.help(parts, number)
 
     def _work(self, jobs: Sequence[Callable[[], None]]) -> None:
         try:
@@ -110,16 +136,16 @@ class Crew:
     def _step(self, jobs: Sequence[Callable[[], None]]) -> bool:
         """Do one thing; returns whether there may be another."""
         with self._changed:
-            # Parts first: what is begun is ended before more is begun.
-            while (taken := self._take()) is None and self._begun == len(jobs):
+            while not self._waiting and self._begun == len(jobs):
                 if self._ended == self._begun or self.halt.is_set():
                     return False
                 self._changed.wait()  # a job that another thread has begun may offer parts yet
+            if self.halt.is_set():
+                return False
+            # Parts first: what is begun is ended before more is begun.
+            taken = self._take() if self._waiting else None
             number = self._begun
-            if taken is None:
-                if self.halt.is_set():
-                    return False
-                self._begun += 1
+            self._begun += taken is None
         if taken is not None:
             self._run(*taken)
             return True
@@ -130,32 +156,30 @@ class Crew:
                 self._changed.notify_all()
         return True
 
-    def _take(self) -> tuple[Parts, Callable[[], None]] | None:
-        if not self._waiting:
-            return None
-        parts, call = self._waiting.popleft()
-        parts.waiting -= 1
-        parts.running += 1
-        return parts, call
+    def _take(self) -> tuple[Parts, int, Callable[[], None]]:
+        taken = self._waiting.popleft()
+        taken[0].running += 1
+        return taken
 
-    def _run(self, parts: Parts, call: Callable[[], None]) -> None:
+    def _run(self, parts: Parts, number: int, call: Callable[[], None]) -> None:
         failure: BaseException | None = None
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 (finish raises it)
+        except BaseException as error:  # noqa: BLE001 (check raises it)
             failure = error
         with self._changed:
-            parts.failure = parts.failure or failure
             parts.running -= 1
+            if failure is None:
+                parts.done.add(number)
+            parts.failure = parts.failure or failure
             self._changed.notify_all()
-
-    def _drop(self, parts: Parts) -> None:
-        if parts.waiting:
-            self._waiting = deque(each for each in self._waiting if each[0] is not parts)
-            parts.waiting = 0
 
     def _fail(self, failure: BaseException) -> None:
         with self._changed:
             self._failure = self._failure or failure
             self.halt.set()
             self._changed.notify_all()
+
+    def _report(self, report: Callable[[int], str], seconds: float) -> None:
+        level = logging.DEBUG if seconds < _SHORT_S else logging.INFO
+        _log.log(level, "%s, %.1f MB/s", report(self._moved), self._moved / MB / max(seconds, 1e-3))

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.runners.algorithm.outcome import Reason, TaskError
+from app.runners.algorithm.s3.budget import Budget
 from app.runners.algorithm.s3.checksums import Check, Checksum, of_etag, of_whole
 from app.runners.algorithm.s3.client import S3, Response, S3Error, retry
-from app.runners.algorithm.s3.ledger import Ledger, Part
+from app.runners.algorithm.s3.crew import Crew
 
 _log = logging.getLogger("task")
 
@@ -40,22 +41,20 @@ class Wanted:
 
 
 class Download:
-    """One object on its way, by the thread that calls run and those that run its parts."""
+    """One object on its way, by the thread that calls run and those of the crew that help with its parts."""
 
-    def __init__(self, s3: S3, wanted: Wanted, ledger: Ledger) -> None:
+    def __init__(self, s3: S3, wanted: Wanted, crew: Crew, budget: Budget) -> None:
         self._s3 = s3
         self._wanted = wanted
-        self._ledger = ledger
+        self._crew = crew
+        self._budget = budget
         self._what = f"Input {wanted.name!r}"
-        # Of the present attempt. What other threads change is under the ledger's lock.
-        self._etag: str | None = None
-        self._there: dict[int, int] = {}  # parts that are in the file, not yet checked: offset and length
-        self._failure: Exception | None = None
+        self._etag: str | None = None  # of the present attempt
 
     def run(self) -> int:
         """Fetch the object; returns its size. Raises TaskError, and OSError for what nobody foresaw."""
         try:
-            return retry(self._attempt, self._what, self._ledger.halt)
+            return retry(self._attempt, self._what, self._crew.halt)
         except S3Error as error:
             raise self._explained(error) from error
         except OSError as error:
@@ -84,21 +83,21 @@ class Download:
 
     def _fill(self, descriptor: int) -> int:
         """Bring the whole object into the file, and check it; returns its size."""
-        self._there, self._failure = {}, None
         first, received = self._first(descriptor)
         self._etag = first.headers.get("etag")
         size = _total(first, received)
-        self._there[0] = received
-        self._ledger.expect(self, size, size - received, self._wanted.path.parent)
-        try:
-            if received < size:
-                self._offer(descriptor, received, size)
+        self._budget.expect(self, size, size - received, self._wanted.path.parent)
+        ranges = [(offset, min(_PART, size - offset)) for offset in range(received, size, _PART)]
+        calls = [functools.partial(self._fetch_part, descriptor, *each, size) for each in ranges]
+        with self._crew.offer(calls) as parts:
             checksum = self._checksum(first.headers, whole=received == size, size=size)
             check = Check(checksum) if checksum is not None else None
-            self._follow(descriptor, size, check)
-        finally:
-            if received < size:
-                self._ledger.settle(self)  # before the descriptor is closed
+            if check is not None:
+                _read(descriptor, 0, received, check)
+            for number, (offset, length) in enumerate(ranges):
+                self._crew.help(parts, number)
+                if check is not None:
+                    _read(descriptor, offset, length, check)
         if checksum is None or check is None:
             _log.debug("%s: S3 has no checksum that can be checked.", self._what)
         elif check.matches():
@@ -116,10 +115,10 @@ class Download:
 
         def sink(data: memoryview) -> None:
             nonlocal written
-            self._ledger.check_size(self, written + len(data))  # some servers send all, whatever the range
+            self._budget.check(self, written + len(data))  # some servers send all, whatever the range
             _write(descriptor, data, written)
             written += len(data)
-            self._ledger.count(len(data))
+            self._crew.count(len(data))
 
         try:
             response = self._request("GET", headers, sink=sink)
@@ -130,31 +129,15 @@ class Download:
             response = self._request("GET", headers, sink=sink)
         return response, written
 
-    def _offer(self, descriptor: int, received: int, size: int) -> None:
-        self._ledger.offer(
-            Part(self, functools.partial(self._fetch_part, descriptor, offset, size))
-            for offset in range(received, size, _PART)
-        )
-
-    def _fetch_part(self, descriptor: int, offset: int, size: int) -> None:
-        length = min(_PART, size - offset)
+    def _fetch_part(self, descriptor: int, offset: int, length: int, size: int) -> None:
         what = f"{self._what}, from byte {offset} on"
-        failure: Exception
         try:
-            retry(lambda: self._part(descriptor, offset, length, size), what, self._ledger.halt)
+            retry(lambda: self._part(descriptor, offset, length, size), what, self._crew.halt)
         except S3Error as error:
-            failure = self._explained(error)
             if error.status == 412:
-                failure = S3Error("The object changed while it was read.", retryable=True)
-        except Exception as error:  # noqa: BLE001 (the owner raises it)
-            failure = error
-        else:
-            with self._ledger.changed:
-                self._there[offset] = length
-                self._ledger.arrived(self, length)
-            return
-        with self._ledger.changed:
-            self._failure = self._failure or failure
+                raise S3Error("The object changed while it was read.", retryable=True) from error
+            raise self._explained(error) from error
+        self._budget.arrived(self, length)
 
     def _part(self, descriptor: int, offset: int, length: int, size: int) -> None:
         headers = {"range": f"bytes={offset}-{offset + length - 1}", **self._same_version()}
@@ -166,7 +149,7 @@ class Download:
                 raise S3Error("S3 sent more than was asked for.", retryable=True)
             _write(descriptor, data, offset + written)
             written += len(data)
-            self._ledger.count(len(data))
+            self._crew.count(len(data))
 
         response = self._request("GET", headers, sink=sink)
         if response.headers.get("etag") != self._etag:
@@ -174,25 +157,6 @@ class Download:
         wanted = f"bytes {offset}-{offset + length - 1}/{size}"
         if written != length or response.headers.get("content-range") != wanted:
             raise S3Error("S3 sent another part than was asked for.", retryable=True)
-
-    def _follow(self, descriptor: int, size: int, check: Check | None) -> None:
-        """Check the bytes in order as they arrive; fetch parts where there are none to check."""
-        position = 0
-        while position < size:
-            with self._ledger.changed:
-                if self._failure is not None:
-                    raise self._failure
-                length = self._there.pop(position, 0)
-                part = self._ledger.take() if not length else None
-                if not length and part is None:
-                    self._ledger.changed.wait()
-                    continue
-            if part is not None:
-                self._ledger.run(part)
-                continue
-            if check is not None:
-                _read(descriptor, position, length, check)
-            position += length
 
     def _checksum(self, headers: Mapping[str, str], *, whole: bool, size: int) -> Checksum | None:
         """The best that S3 has for this object. whole: the headers are those of an answer with all of it."""
@@ -226,7 +190,7 @@ class Download:
 
         Where the object changed meanwhile they are of another version: then the checksum will not match.
         """
-        halt = self._ledger.halt
+        halt = self._crew.halt
         try:
             return retry(lambda: self._request("HEAD", headers, query=query), self._what, halt).headers
         except S3Error as error:
@@ -246,7 +210,7 @@ class Download:
         query: Mapping[str, str] | None = None,
         sink: Callable[[memoryview], None] | None = None,
     ) -> Response:
-        bucket, key, halt = self._wanted.bucket, self._wanted.key, self._ledger.halt
+        bucket, key, halt = self._wanted.bucket, self._wanted.key, self._crew.halt
         return self._s3.request(method, bucket, key, query=query, headers=headers, sink=sink, stop=halt)
 
     def _explained(self, error: S3Error) -> TaskError:

@@ -2,30 +2,25 @@
 
 What is not a regular file is left out, with a warning: links above all, for what they point to may be
 outside the folder. output_folder.py finds and opens the files, upload.py brings one of them up, crew.py
-has the threads; here are the names, and the progress in the log.
+has the threads; here are the names.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.runners.algorithm.outcome import Reason, TaskError
 from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.crew import Crew
+from app.runners.algorithm.s3.crew import MB, Crew
 from app.runners.algorithm.s3.multipart import Object
 from app.runners.algorithm.s3.output_folder import Found, OutputFolder
 from app.runners.algorithm.s3.upload import PART, Upload
 
-_log = logging.getLogger("task")
-
 _LONGEST_KEY = 1024  # bytes
-_MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,27 @@ def store(
             _check_key(file.path, prefix)
         if not found:
             return []
-        return _Store(s3, output, found, bucket, prefix).run(connections, stop)
+        crew = Crew()
+        stored: list[Stored] = []
+        size_of_all = sum(file.size for file in found)
+
+        def put(file: Found) -> None:
+            with output.open(file.path) as descriptor:
+                if descriptor is None:
+                    return
+                key = f"{prefix}{file.path}"
+                target = Object(s3, bucket, key, file.path, crew.halt)
+                size = os.fstat(descriptor).st_size
+                sha256 = Upload(target, descriptor, size, crew).run()
+            stored.append(Stored(file.path, key, size, sha256))
+
+        def report(sent: int) -> str:
+            return f"Stored {len(stored)} of {len(found)} files, {sent / MB:.1f} of {size_of_all / MB:.1f} MB"
+
+        most_at_once = sum(file.size // PART + 1 for file in found)
+        jobs = [functools.partial(put, file) for file in found]
+        crew.work(jobs, min(connections, most_at_once), stop, report)
+    return sorted(stored, key=lambda each: each.relative_path)
 
 
 def _check_key(path: str, prefix: str) -> None:
@@ -68,51 +83,3 @@ def _check_key(path: str, prefix: str) -> None:
             f"S3 takes {_LONGEST_KEY:,} at most."
         )
         raise TaskError(Reason.OUTPUT, message)
-
-
-class _Store:
-    def __init__(
-        self, s3: S3, output: OutputFolder, found: Sequence[Found], bucket: str, prefix: str
-    ) -> None:
-        self._s3 = s3
-        self._output = output
-        self._found = found
-        self._bucket = bucket
-        self._prefix = prefix
-        self._crew = Crew()
-        self._lock = threading.Lock()  # over the two below
-        self._sent = 0  # bytes, those sent again too
-        self._stored: list[Stored] = []
-
-    def run(self, connections: int, stop: threading.Event) -> list[Stored]:
-        jobs = [functools.partial(self._store, file) for file in self._found]
-        most_at_once = sum(file.size // PART + 1 for file in self._found)
-        self._crew.work(jobs, min(connections, most_at_once), stop, self._report)
-        return sorted(self._stored, key=lambda stored: stored.relative_path)
-
-    def _store(self, file: Found) -> None:
-        with self._output.open(file.path) as descriptor:
-            if descriptor is None:
-                return
-            key = f"{self._prefix}{file.path}"
-            target = Object(self._s3, self._bucket, key, file.path, self._crew.halt)
-            size = os.fstat(descriptor).st_size
-            sha256 = Upload(target, descriptor, size, self._crew, self._count).run()
-        with self._lock:
-            self._stored.append(Stored(file.path, key, size, sha256))
-
-    def _count(self, sent: int) -> None:
-        with self._lock:
-            self._sent += sent
-
-    def _report(self, seconds: float) -> None:
-        with self._lock:
-            done, sent = len(self._stored), self._sent
-        _log.info(
-            "Stored %d of %d files, %.1f of %.1f MB, %.1f MB/s",
-            done,
-            len(self._found),
-            sent / _MB,
-            sum(file.size for file in self._found) / _MB,
-            sent / _MB / max(seconds, 1e-3),
-        )

@@ -12,7 +12,7 @@ import hashlib
 import mimetypes
 import os
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from app.runners.algorithm.outcome import Reason, TaskError
@@ -31,15 +31,12 @@ _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz":
 class Upload:
     """One file on its way, by the thread that calls run and those of the crew that help with its parts."""
 
-    def __init__(
-        self, target: Object, descriptor: int, size: int, crew: Crew, count: Callable[[int], None]
-    ) -> None:
-        """size: how much of the file to store. count: is told how many bytes S3 has taken."""
+    def __init__(self, target: Object, descriptor: int, size: int, crew: Crew) -> None:
+        """size: how much of the file to store."""
         self._target = target
         self._descriptor = descriptor
         self._size = size
         self._crew = crew
-        self._count = count
         step = max(PART, -(-size // _PARTS // _MIB) * _MIB)
         self._ranges = [(offset, min(step, size - offset)) for offset in range(0, size, step)]
         # Each is set by the thread that has put it, and read when all threads have ended.
@@ -65,18 +62,15 @@ class Upload:
         before = _state(self._descriptor)
         try:
             with Multipart(self._target, self._headers()) as upload:
-                parts = self._crew.offer(
-                    [functools.partial(self._part, upload, number) for number in range(len(self._ranges))]
-                )
+                calls = [functools.partial(self._part, upload, number) for number in range(len(self._ranges))]
                 try:
-                    sha256 = self._sha256(parts)
-                    self._crew.finish(parts)
+                    with self._crew.offer(calls) as parts:
+                        sha256 = self._sha256(parts)
+                        self._crew.finish(parts)
                 except S3Error as error:
                     if error.code == GONE:
                         upload.lost()
                     raise
-                finally:
-                    self._crew.give_up(parts)  # before the upload is aborted
                 if _state(self._descriptor) != before:
                     sha256 = self._sha256_of_what_was_sent()
                 upload.complete(self._parts)
@@ -104,7 +98,7 @@ class Upload:
         response = self._target.request("PUT", query, headers, FileRange(self._descriptor, offset, length))
         if of_etag(response.headers) not in (None, (md5, 0)):
             raise S3Error("S3 stored other bytes than were sent.", retryable=True)
-        self._count(length)
+        self._crew.count(length)
         return response.headers.get("etag", "")
 
     def _headers(self) -> dict[str, str]:
