@@ -21,6 +21,7 @@ from app.runners.algorithm.s3.upload import PART
 from tests.support import fault_proxy
 from tests.support.fault_proxy import Action, Cut, FaultProxy, FlipRequest, PassOn, Refuse, Request
 from tests.support.s3 import MotoServer, S3Server
+from tests.support.scripted import Asked, Reply, Scripted, answer
 from tests.support.server import CHECKOUT
 
 SIZE = PART + 1000
@@ -206,6 +207,38 @@ def test_under_kms_the_etag_is_anything_and_taken(moto: MotoServer, output: Path
     with FaultProxy(moto.url, fault_proxy.first(FlipRequest(), "put")) as proxy:
         store_all(proxy.url, output)
         assert proxy.count("put") == 1
+
+
+@pytest.mark.parametrize(
+    ("begun", "part", "told"),
+    [
+        ({}, "", {False}),
+        ({"x_amz_server_side_encryption": "aws:kms"}, "anything", {True}),
+        ({}, "not-an-md5", {False, True}),  # found out with a part, which is sent again
+    ],
+    ids=["plain", "kms", "odd"],
+)
+def test_s3_is_told_the_md5_of_a_part_just_where_its_etag_would_not_show_it(
+    begun: dict[str, Any], part: str, told: set[bool], output: Path
+) -> None:
+    """moto's KMS does not change its ETags, as S3's does."""
+    parts: list[Asked] = []
+
+    def s3(asked: Asked) -> Reply:
+        if asked.method == "POST" and asked.target.endswith("?uploads="):
+            return answer(200, b"<UploadId>one</UploadId>", **begun)
+        if asked.method == "PUT":
+            parts.append(asked)
+            md5 = hashlib.md5(asked.body, usedforsecurity=False).hexdigest()
+            return answer(200, etag=part or md5)
+        return answer(200, b"<CompleteMultipartUploadResult><ETag>any</ETag></CompleteMultipartUploadResult>")
+
+    with Scripted(s3) as server:
+        (stored,) = store_all(server.url, output)
+    assert stored.size == SIZE
+    assert {"content-md5" in asked.headers for asked in parts} == told
+    last = {asked.target: "content-md5" in asked.headers for asked in parts}
+    assert set(last.values()) == {True in told}
 
 
 def test_a_failed_upload_leaves_no_parts_at_moto_either(moto: MotoServer, output: Path) -> None:

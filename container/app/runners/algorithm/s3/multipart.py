@@ -79,6 +79,7 @@ class Multipart:
         self._headers = headers
         self._id: str | None = None
         self._may_be_others = False
+        self.etags_tell = True  # whether a part's ETag is its MD5, as far as is known
 
     def __enter__(self) -> Multipart:
         try:
@@ -142,6 +143,9 @@ class Multipart:
             self._may_be_others = True
             raise
         if upload := _element("UploadId", response.body):
+            self.etags_tell = not response.headers.get("x-amz-server-side-encryption", "").startswith(
+                "aws:kms"
+            )
             return upload
         self._may_be_others = True
         raise S3Error("S3 began an upload without naming it.", retryable=True)

@@ -85,21 +85,40 @@ class Upload:
         def attempt() -> Part:
             md5 = hashlib.md5(usedforsecurity=False)
             self._read(offset, length, md5)
-            return Part(md5.digest(), self._put(offset, length, md5.digest(), upload.query(number + 1), {}))
+            # Where its ETag shows what S3 has of a part, S3 need not compute the MD5 once more to check it:
+            # a wrong part is sent again, and nobody sees it before the upload is complete.
+            tell, query = not upload.etags_tell, upload.query(number + 1)
+            etag, stored = self._put(offset, length, md5.digest(), query, {}, tell=tell)
+            if stored is None and not tell:
+                upload.etags_tell = False
+                raise S3Error("S3 does not show what it has stored.", retryable=True)
+            return Part(md5.digest(), etag)
 
         what = f"{self._target.what}, part {number + 1} of {len(self._ranges)}"
         self._parts[number] = retry(attempt, what, self._crew.halt)
 
     def _put(
-        self, offset: int, length: int, md5: bytes, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> str:
-        """Send these bytes; returns the ETag. One attempt."""
-        headers = {**headers, "content-md5": b64encode(md5).decode()}
+        self,
+        offset: int,
+        length: int,
+        md5: bytes,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        *,
+        tell: bool = True,
+    ) -> tuple[str, bytes | None]:
+        """Send these bytes once; returns the ETag, and the MD5 that it is, None where it is none.
+
+        tell: S3 the MD5, for it to refuse other bytes.
+        """
+        if tell:
+            headers = {**headers, "content-md5": b64encode(md5).decode()}
         response = self._target.request("PUT", query, headers, FileRange(self._descriptor, offset, length))
-        if of_etag(response.headers) not in (None, (md5, 0)):
+        stored = of_etag(response.headers)
+        if stored not in (None, (md5, 0)):
             raise S3Error("S3 stored other bytes than were sent.", retryable=True)
         self._crew.count(length)
-        return response.headers.get("etag", "")
+        return response.headers.get("etag", ""), stored and stored[0]
 
     def _headers(self) -> dict[str, str]:
         return {"content-type": content_type(self._target.key)}
