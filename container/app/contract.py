@@ -10,6 +10,9 @@ from pathlib import Path
 
 VERSION = "0.1.0"  # this project's own, as in pyproject.toml
 
+# The status nginx gives a request whose client went before the answer; HTTP has none for it.
+CLIENT_GONE = 499
+
 # Routes (A8, A11, C1, A19).
 PING = "/ping"
 INVOCATIONS = "/invocations"

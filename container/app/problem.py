@@ -10,11 +10,16 @@ from app import contract
 CONTENT_TYPE = "application/problem+json"
 
 
+def phrase(status: int) -> str:
+    """A status in words."""
+    return "Client Closed Request" if status == contract.CLIENT_GONE else HTTPStatus(status).phrase
+
+
 def body(status: int, detail: str, request_id: str | None = None) -> bytes:
     """The body of an error answer, at most 2,048 characters. detail is cut where it is longer."""
     members: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": detail,
     }

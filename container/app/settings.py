@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from app import algorithm_settings, contract, machine, parse
+from app import algorithm_settings, contract, machine, model_settings, parse
 from app.algorithm_settings import AlgorithmSettings
 from app.errors import StartError
+from app.model_settings import ModelSettings
 from app.variables import Variable
 
 # Libraries that start a thread per CPU in every process unless told otherwise.
@@ -27,7 +28,6 @@ THREAD_POOL_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 
-DEFAULT_THREADS = 4
 DEFAULT_TIMEOUT_SECONDS = 60  # what SageMaker waits for an answer (A11)
 _OURS = ("MODEL_SERVER_", "ALGORITHM_", "GRAND_CHALLENGE_COMPONENT_")
 # A thread of the algorithm runner waits for its task, and so does each that asks for the same task again.
@@ -60,13 +60,6 @@ VARIABLES = (
         "gthread",
         "`gthread` or `gevent`",
         parse.one_of("gthread", "gevent"),
-    ),
-    Variable(
-        "threads",
-        ("MODEL_SERVER_THREADS",),
-        None,
-        "a whole number from 1 to 512, with `gthread` only",
-        parse.whole_number(1, 512),
     ),
     Variable(
         "max_payload_mb",
@@ -131,6 +124,7 @@ VARIABLES = (
         "`MULTI_RECORD` or `SINGLE_RECORD`",
         parse.batch_strategy,
     ),
+    *model_settings.VARIABLES,
 )
 
 
@@ -140,14 +134,14 @@ class Settings:
 
     thread_pools holds what OMP_NUM_THREADS and its kin must be in each worker: the container's CPUs
     shared out among the workers, or the tasks at once, for those the user has not set.
-    algorithm holds the algorithm runner's own, None where the model runner serves.
+    model holds those of the queue in front of a Python model (model_settings.py); algorithm the algorithm
+    runner's own, None where the model runner serves.
     """
 
     runner: str
     workers: int
     timeout: int
     worker_class: str
-    threads: int | None
     max_payload_mb: int
     log_level: int
     host: str
@@ -162,19 +156,22 @@ class Settings:
     batch_payload_mb: int | None
     batch_strategy: str | None
     thread_pools: Mapping[str, str]
+    model: ModelSettings
     algorithm: AlgorithmSettings | None
 
     @property
     def http_threads(self) -> int:
-        """Threads of a gthread worker: while one of them computes, the others read, decode and wait."""
+        """The most threads of a gthread worker: they read, compute, wait for what computes, and answer."""
         if self.algorithm is not None:
-            return max(self.threads or 0, self.algorithm.concurrency + _WAITING_THREADS)
-        return self.threads or DEFAULT_THREADS
+            return max(self.model.threads or 0, self.algorithm.concurrency + _WAITING_THREADS)
+        return self.model.http_threads
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read all of VARIABLES; raises StartError naming the variable, its value and what is allowed."""
-    values = {variable.field: variable.value(environ) for variable in VARIABLES}
+    ours = [variable for variable in VARIABLES if variable not in model_settings.VARIABLES]
+    values = {variable.field: variable.value(environ) for variable in ours}
+    values["model"] = model_settings.load(environ)
     values["model_dir"] = values["model_dir"] or values["ml_root"] / "model"
     # On a host, where ML_ROOT is a folder of the user's, nobody else is let in unasked.
     in_image = values["ml_root"] == contract.DEFAULT_ML_ROOT
@@ -235,10 +232,10 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise StartError(
             "MODEL_SERVER_WORKER_CLASS", "'gevent' is for Python models only.", "Unset it, or say 'gthread'."
         )
-    if settings.worker_class == "gevent" and settings.threads is not None:
+    if settings.worker_class == "gevent" and settings.model.threads is not None:
         raise StartError(
             "MODEL_SERVER_THREADS",
-            f"'{settings.threads}' contradicts MODEL_SERVER_WORKER_CLASS 'gevent', which has no thread pool.",
+            f"'{settings.model.threads}' contradicts MODEL_SERVER_WORKER_CLASS 'gevent', which has none.",
             "Unset one of the two.",
         )
     payload, concurrency = settings.batch_payload_mb, settings.batch_concurrency

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app import algorithm_settings, settings
+from app import algorithm_settings, model_settings, settings
 from tests.support.server import CHECKOUT
 
 CONFIGURATION = (CHECKOUT / "docs" / "configuration.md").read_text()
@@ -36,6 +36,6 @@ def test_defaults_and_what_is_allowed_are_the_codes_own() -> None:
             assert default == (f"`{variable.default}`" if variable.default else "nothing"), variable.names
 
 
-def test_the_number_of_threads_is_the_codes_own() -> None:
-    default, *_ = rows()[("MODEL_SERVER_THREADS",)]
-    assert default == str(settings.DEFAULT_THREADS)
+def test_the_places_of_the_queue_are_the_codes_own() -> None:
+    default, *_ = rows()[("MODEL_SERVER_MAX_QUEUE",)]
+    assert default.startswith(f"{model_settings.DEFAULT_QUEUE},")

@@ -22,6 +22,13 @@ def test_two_workers_take_two_requests_at_once() -> None:
     }
 
 
+def test_a_model_that_takes_several_at_once_is_sent_as_many_as_leave_room_for_the_usual_payload() -> None:
+    two = settings.load({"MODEL_SERVER_WORKERS": "2"})
+    for at_once, sent in ((4, 8), (64, 16)):
+        parameters = execution_parameters.compute(two, at_once)
+        assert (parameters["MaxConcurrentTransforms"], parameters["MaxPayloadInMB"]) == (sent, 6)
+
+
 def test_many_workers_leave_less_for_each_payload() -> None:
     assert parameters(MODEL_SERVER_WORKERS=25)["MaxPayloadInMB"] == 4
 

@@ -16,7 +16,7 @@ FLOORS = (
     ("contract",),
     ("errors", "machine"),
     ("parse", "variables"),
-    ("algorithm_settings", "logs", "problem", "settings", "usercode"),
+    ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),
     ("serving", "training"),

@@ -35,7 +35,6 @@ def test_without_any_variable_the_defaults_hold() -> None:
         ("MODEL_SERVER_TIMEOUT", "5", "timeout", 5),
         ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "5", "timeout", 5),
         ("MODEL_SERVER_WORKER_CLASS", "gevent", "worker_class", "gevent"),
-        ("MODEL_SERVER_THREADS", "9", "threads", 9),
         ("MODEL_SERVER_MAX_PAYLOAD_MB", "1024", "max_payload_mb", 1024),
         ("MODEL_SERVER_HOST", "127.0.0.2", "host", "127.0.0.2"),
         ("LOG_LEVEL", "debug", "log_level", logging.DEBUG),
@@ -60,6 +59,34 @@ def test_a_variable_sets_its_field(name: str, value: str, field: str, expected: 
     assert getattr(settings.load({name: value}), field) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("MODEL_SERVER_THREADS", "9", "threads", 9),
+        ("MODEL_SERVER_MAX_QUEUE", "7", "max_queue", 7),
+        ("MODEL_SERVER_PREDICT_CONCURRENCY", "3", "concurrency", 3),
+        ("MODEL_SERVER_MAX_BATCH_SIZE", "5", "max_batch_size", 5),
+        ("MODEL_SERVER_MAX_BATCH_DELAY_MS", "20", "max_batch_delay_ms", 20),
+        ("MODEL_SERVER_LATENCY_TARGET_MS", "50", "latency_target_ms", 50),
+    ],
+)
+def test_a_variable_of_the_queue_sets_its_field(name: str, value: str, field: str, expected: int) -> None:
+    assert getattr(settings.load({name: value}).model, field) == expected
+
+
+def test_threads_that_are_set_leave_one_to_refuse_what_has_no_place() -> None:
+    values = settings.load({"MODEL_SERVER_THREADS": "20", "MODEL_SERVER_PREDICT_CONCURRENCY": "4"})
+    assert (values.http_threads, values.model.max_queue) == (20, 15)
+    message = refusal(MODEL_SERVER_THREADS="20", MODEL_SERVER_MAX_QUEUE="19")
+    assert message.startswith("MODEL_SERVER_MAX_QUEUE: '19' contradicts MODEL_SERVER_THREADS '20'")
+
+
+def test_without_threads_set_there_is_one_for_each_place_and_more() -> None:
+    for concurrency in (1, 512):
+        environ = {"MODEL_SERVER_MAX_QUEUE": "5", "MODEL_SERVER_PREDICT_CONCURRENCY": str(concurrency)}
+        assert settings.load(environ).http_threads > 5 + concurrency
+
+
 def test_the_model_server_name_counts_before_its_alias() -> None:
     values = settings.load({"SAGEMAKER_MODEL_SERVER_TIMEOUT": "7", "MODEL_SERVER_TIMEOUT": "8"})
     assert values.timeout == 8
@@ -80,6 +107,11 @@ def test_the_model_server_name_counts_before_its_alias() -> None:
         ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "never"),
         ("MODEL_SERVER_WORKER_CLASS", "sync"),
         ("MODEL_SERVER_THREADS", "0"),
+        ("MODEL_SERVER_MAX_QUEUE", "0"),
+        ("MODEL_SERVER_PREDICT_CONCURRENCY", "many"),
+        ("MODEL_SERVER_MAX_BATCH_SIZE", "0"),
+        ("MODEL_SERVER_MAX_BATCH_DELAY_MS", "-1"),
+        ("MODEL_SERVER_LATENCY_TARGET_MS", "0"),
         ("MODEL_SERVER_MAX_PAYLOAD_MB", "1025"),
         ("MODEL_SERVER_HOST", "localhost"),
         ("LOG_LEVEL", "LOUD"),

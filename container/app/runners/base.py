@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from werkzeug.datastructures import Headers
@@ -21,8 +22,9 @@ class Context:
     where absent; columns, the names in a CSV body's header, None without one.
     Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
     1,024 ASCII characters; answer_headers are further headers of the answer.
-    hand_over is for runners: to be called before anything that takes long, so that another thread reads
-    the next request meanwhile.
+    For runners: received is the time.monotonic() at which nginx had the whole request. hand_over is to be
+    called before anything that takes long, so that another thread reads the next request meanwhile.
+    client_gone tells whether nobody waits for the answer any more.
     """
 
     request_id: str
@@ -33,7 +35,9 @@ class Context:
     columns: tuple[str, ...] | None = None
     answer_attributes: str | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
+    received: float = field(default_factory=monotonic)
     hand_over: Callable[[], None] = lambda: None
+    client_gone: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from app import contract
 from app.settings import Settings
 
 
-def compute(settings: Settings) -> dict[str, Any]:
+def compute(settings: Settings, at_once_in_a_worker: int = 1) -> dict[str, Any]:
     """MaxConcurrentTransforms, BatchStrategy, MaxPayloadInMB; the first times the last is at most 100.
 
-    A worker computes one request at a time, so as many requests at once as workers keep all of them
-    busy; a request to the algorithm runner is one task. What the job itself has set is repeated as it is,
-    the rest fitted to it.
+    As many requests at once as keep all workers busy: one each, unless the model takes more at once, by
+    batches say; but not so many that there is no room for the usual payload. A request to the algorithm
+    runner is one task. What the job itself has set is repeated as it is, the rest fitted to it.
     """
-    at_once, strategy = settings.workers, contract.BATCH_STRATEGY_DEFAULT
+    strategy = contract.BATCH_STRATEGY_DEFAULT
+    with_room = contract.BATCH_PRODUCT_MAX_MB // contract.BATCH_PAYLOAD_DEFAULT_MB
+    at_once = max(settings.workers, min(settings.workers * at_once_in_a_worker, with_room))
     if settings.algorithm is not None:
         at_once, strategy = settings.algorithm.concurrency, "SINGLE_RECORD"
     payload = settings.batch_payload_mb

@@ -10,20 +10,23 @@ import flask
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app import contract
+from app import contract, problem
 from app.runners.base import Runner
 from app.serving import execution_parameters, metrics
 from app.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from app.settings import Settings
 
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_STATUS_LINES = {
+    status: f"{status} {problem.phrase(status)}" for status in (*HTTPStatus, contract.CLIENT_GONE)
+}
 
 
 def create_app(runner: Runner, settings: Settings) -> Flask:
     """The application. Its wsgi_app answers POST /invocations ahead of Flask's dispatch: see HotPath."""
     app = Flask("longshore", static_folder=None)
     predictor = Predictor(runner)
-    parameters = execution_parameters.compute(settings)
+    # Only the model runner can take more than one at a time in a worker.
+    parameters = execution_parameters.compute(settings, getattr(runner, "at_once", 1))
 
     @app.post(contract.INVOCATIONS)
     def invocations() -> Response:

@@ -26,7 +26,7 @@ worker_tmp_dir = str(_run_dir)
 workers = _settings.workers
 worker_class = workers_module.worker_class(_settings.worker_class)
 threads = _settings.http_threads
-worker_connections = 1024
+worker_connections = 1024 + threads  # gunicorn wants more than threads
 # A worker that does not even notice the time is stuck in a call that holds the interpreter: gunicorn
 # ends it. That comes after the watchdog, which sees all other hangs and knows more about them.
 timeout = _settings.timeout + 5

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from time import monotonic
+from functools import partial
+from time import monotonic, time
 from typing import Any, NamedTuple
 
 from werkzeug.datastructures import EnvironHeaders
@@ -17,7 +18,8 @@ from werkzeug.datastructures import EnvironHeaders
 from app import contract, logs, problem
 from app.errors import RequestError
 from app.runners.base import Answer, Context, Runner
-from app.serving import metrics, turns
+from app.serving import client, metrics
+from app.serving.turns import turns
 
 log = logging.getLogger("predictor")
 
@@ -64,7 +66,9 @@ class Predictor:
             accept=environ.get("HTTP_ACCEPT", ""),
             headers=EnvironHeaders(environ),
             custom_attributes=environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", ""),
+            received=_received(environ),
             hand_over=turns.hand_over,
+            client_gone=partial(client.gone, environ.get("gunicorn.socket")),
         )
         try:
             return _reply(self._runner.invoke(body, context), context)
@@ -82,6 +86,16 @@ def request_id_of(environ: dict[str, Any]) -> str:
     """The caller's id, or one that nginx has made; or a new one, in a user's own tests without nginx."""
     sent: str = environ.get("HTTP_X_AMZN_SAGEMAKER_INFERENCE_ID", "")
     return sent if _PRINTABLE_ID.fullmatch(sent) else uuid.uuid4().hex
+
+
+def _received(environ: dict[str, Any]) -> float:
+    """When nginx had the whole request, by time.monotonic(); now, in a user's own tests without nginx."""
+    now = monotonic()
+    try:
+        ago = time() - float(environ["HTTP_X_LONGSHORE_RECEIVED"])
+    except (KeyError, ValueError):
+        return now
+    return now - ago if ago > 0 else now
 
 
 def problem_reply(status: int, detail: str, request_id: str) -> Reply:

@@ -7,8 +7,11 @@ and waits again. Ready connections are taken in the order in which they became r
 It accepts new ones as well: another thread would wait for the interpreter before each. What that saves
 stands in bench/results.md.
 
-The main thread tells gunicorn that this process lives, and stops it. Nobody closes idle connections:
-nginx, the only client, does that.
+A thread is started when the turn is handed over and none waits for it: as many as ever work at a time.
+
+The main thread tells gunicorn that this process lives, and stops it. It also takes the turn from a thread
+that stays with one request for long and had no reason to expect that, so that the others are read, and
+refused where need be. Nobody closes idle connections: nginx, the only client, does that.
 """
 
 from __future__ import annotations
@@ -22,13 +25,15 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
-from app.serving import turns
+from app.serving.turns import turns
 
 log = logging.getLogger("worker")
 
 # One event, then silence until armed again: no two threads get the same connection.
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 _LOOK_AGAIN_SECONDS = 0.05
+_WATCH_SECONDS = 0.02
+_IDLE_SECONDS = 1.0
 
 
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
@@ -42,33 +47,65 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         self._listeners = {listener.fileno(): listener for listener in self.sockets}
         for listener in self.sockets:
             listener.setblocking(False)
+        self._listen_guard = threading.Lock()
+        self._listening = False
         self._listen(True)
-        for number in range(self.cfg.threads):
-            # Daemons: a call that never returns must not keep the process from ending.
-            threading.Thread(target=self._answer, name=f"http-{number}", daemon=True).start()
+        self._threads = 0
+        # How many events the threads have begun in their turns, and whether the turn's thread is at one now.
+        self._events = 0
+        self._at_one = False
+        self._watched = True  # whether the main thread looks at them often; otherwise it wants to be woken
+        turns.when_nobody_waits = self._start_thread
+        self._start_thread()
         # How a signal wakes this thread.
         self.poller.register(
             self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
+        seen = 0
         while self.alive and self.is_parent_alive():
             self.notify()
-            self.wait_for_and_dispatch_events(timeout=1.0)
+            self._watched = False  # first: a thread that begins an event after the next line sees it
+            events, at_one = self._events, self._at_one
+            if at_one and events == seen:
+                turns.take_away()
+            self._watched = at_one or events != seen
+            seen = events
+            self.wait_for_and_dispatch_events(_WATCH_SECONDS if self._watched else _IDLE_SECONDS)
         self._finish()
 
+    def _start_thread(self) -> None:
+        if self._threads >= self.cfg.threads:
+            return  # one of them will come back
+        self._threads += 1
+        # Daemons: a call that never returns must not keep the process from ending.
+        thread = threading.Thread(target=self._answer, name=f"http-{self._threads}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # this user may have no more
+            log.exception("a thread could not be started")
+            self._threads -= 1
+
     def _listen(self, listen: bool) -> None:
-        for descriptor in self._listeners:
-            if listen:
-                self._epoll.register(descriptor, select.EPOLLIN)
-            else:
-                self._epoll.unregister(descriptor)
-        self._listening = listen
+        with self._listen_guard:
+            for descriptor in self._listeners if listen != self._listening else ():
+                if listen:
+                    self._epoll.register(descriptor, select.EPOLLIN)
+                else:
+                    self._epoll.unregister(descriptor)
+            self._listening = listen
 
     def _answer(self) -> None:
         """In each of the threads, for ever."""
         while True:
             turns.take()
             while turns.has():
+                self._at_one = False
                 for descriptor, _ in self._epoll.poll(maxevents=1):
+                    self._events += 1
+                    self._at_one = True
+                    if not self._watched:
+                        self._watched = True
+                        self.method_queue.defer(lambda: None)
                     if descriptor in self._listeners:
                         self._accept(self._listeners[descriptor])
                     else:
@@ -104,12 +141,11 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         else:
             del self._connections[descriptor]  # before its number can be used again
             connection.close(graceful=True)
-            if self.alive and not self._listening:
+            if self.alive:
                 self._listen(True)
 
     def _finish(self) -> None:
-        if self._listening:
-            self._listen(False)
+        self._listen(False)
         for listener in self.sockets:
             listener.close()
         begun = time.monotonic()

@@ -4,6 +4,9 @@ Ours: load(model_dir) and predict(model, data), with decode(body, content_type) 
 accept) optional. SageMaker's: model_fn(model_dir), with input_fn, predict_fn, output_fn, transform_fn
 optional. A function may take one argument more, the request's Context.
 
+In both, predict_batch(model, items) takes the place of predict: items are the decoded data of several
+requests, and it returns a prediction for each. It may take their Contexts as one argument more.
+
 Looked for in this order: the file SAGEMAKER_PROGRAM names (inference.py unless set) in
 SAGEMAKER_SUBMIT_DIRECTORY (the model's own code/ folder unless set), then model.py beside the image's
 program.
@@ -33,12 +36,15 @@ _TOOLKIT_ACCEPT = "application/json"
 _TEXT_TYPES = ("application/json", "text/csv", "application/jsonlines", "text/plain")
 
 
+_Batch = Callable[[Any, list[Any], list[Context]], Any]
+
+
 @dataclass(frozen=True)
 class UserCode:
     """The user's functions, whichever names they go by.
 
     decode and encode are None where the user has none; they return NotImplemented for what they
-    leave to the built-in ones.
+    leave to the built-in ones. predict_batch is None where requests are to be computed one by one.
     """
 
     path: Path
@@ -46,6 +52,7 @@ class UserCode:
     predict: Callable[[Any, Any, Context], Any]
     decode: Callable[[bytes, str, Context], Any] | None = None
     encode: Callable[[Any, str, Context], Any] | None = None
+    predict_batch: _Batch | None = None
     # The answer's type where the caller asks for none; None for the request's own.
     default_accept: str | None = None
 
@@ -85,12 +92,19 @@ def find(settings: Settings, program_dir: Path) -> Path:
 
 
 def _own(path: Path, module: ModuleType) -> UserCode:
+    load = usercode.check_callable(module, "load", ("model_dir",))
+    batch = _predict_batch(module)
+    if batch is not None and not hasattr(module, "predict"):
+        predict = _batch_of_one(batch)
+    else:
+        predict = _with_context(module, "predict", ("model", "data"))
     return UserCode(
         path=path,
-        load=usercode.check_callable(module, "load", ("model_dir",)),
-        predict=_with_context(module, "predict", ("model", "data")),
+        load=load,
+        predict=predict,
         decode=_optional(module, "decode", ("body", "content_type")),
         encode=_optional(module, "encode", ("prediction", "accept")),
+        predict_batch=batch,
     )
 
 
@@ -99,7 +113,12 @@ def _sagemaker(path: Path, module: ModuleType) -> UserCode:
     context = Context(request_id="load")
     load = lambda model_dir: model_fn(str(model_dir), context)  # noqa: E731  # toolkits pass a str
     transform = _optional(module, "transform_fn", ("model", "data", "content_type", "accept"))
+    batch = _predict_batch(module)
     if transform is not None:
+        if batch is not None:
+            raise StartError(
+                str(path), "it has transform_fn and predict_batch: only one can answer.", "Remove one."
+            )
         return UserCode(
             path,
             load,
@@ -112,18 +131,39 @@ def _sagemaker(path: Path, module: ModuleType) -> UserCode:
         )
     input_fn = _optional(module, "input_fn", ("request_body", "content_type"))
     predict_fn = _optional(module, "predict_fn", ("data", "model"))
+    predict = _batch_of_one(batch) if batch else _default_predict
+    if predict_fn is not None:
+        predict = lambda model, data, ctx: predict_fn(data, model, ctx)  # noqa: E731  # arguments swapped
     return UserCode(
         path,
         load,
-        predict=((lambda model, data, ctx: predict_fn(data, model, ctx)) if predict_fn else _default_predict),
+        predict=predict,
         decode=(
             (lambda body, kind, ctx: input_fn(_as_toolkit_text(body, kind), kind, ctx))
             if input_fn
             else _default_input
         ),
         encode=_optional(module, "output_fn", ("prediction", "accept")),
+        predict_batch=batch,
         default_accept=_TOOLKIT_ACCEPT,
     )
+
+
+def _predict_batch(module: ModuleType) -> _Batch | None:
+    if not hasattr(module, "predict_batch"):
+        return None
+    function = usercode.check_callable(module, "predict_batch", ("model", "items", "contexts"), optional=1)
+    return function if usercode.accepts(function, 3) else lambda model, items, _: function(model, items)
+
+
+def _batch_of_one(batch: _Batch) -> Callable[[Any, Any, Context], Any]:
+    def predict(model: Any, data: Any, context: Context) -> Any:
+        (prediction,) = batch(model, [data], [context])
+        if isinstance(prediction, Exception):
+            raise prediction
+        return prediction
+
+    return predict
 
 
 def _optional(module: ModuleType, name: str, parameters: tuple[str, ...]) -> Callable[..., Any] | None:

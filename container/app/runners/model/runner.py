@@ -1,39 +1,41 @@
 """The model runner: the user's Python model, in this process.
 
-One thread at a time computes, so that a model need not be thread-safe; while that takes long, another
-reads and decodes the next request.
+What is decoded goes through the queue (queue.py): one predict at a time unless the model says that it can do
+more, so that a model need not be thread-safe, and predict_batch for all that waits where the user has one.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from app.errors import RequestError
+from app.errors import RequestError, StartError
+from app.model_settings import CONCURRENCY_MAX
 from app.runners.base import Answer, Context
-from app.runners.model import decoding, encoding, loader, media
+from app.runners.model import batching, decoding, encoding, loader, media
+from app.runners.model.calls import Calls
+from app.runners.model.queue import Item, ModelQueue, gone
 from app.settings import Settings
 
 log = logging.getLogger("model")
 
-# Beside a call this long, changing threads costs next to nothing.
-_LONG_SECONDS = 0.001
-_WEIGHT_OF_THE_LAST = 0.1
+# A request that waits in the queue until nginx gives up on it gets the worker's 503 and not nginx's 504.
+_BEFORE_NGINX_SECONDS = 0.1
+# A request this old has waited before it was read: its client may have gone.
+_OLD_SECONDS = 0.05
 
 
 class ModelRunner:
     """Decode, predict, encode. What each may raise, and what becomes of it:
 
     decode   ValueError: the body cannot be read (400)
-    predict  ValueError: the model refuses this data (422)
+    predict  ValueError: the model refuses this data (422); in predict_batch, an exception in an item's place
     encode   ValueError: the model cannot answer in this type (406)
     any      RequestError: as it says; every other exception: the model has failed (500)
     """
@@ -41,29 +43,45 @@ class ModelRunner:
     def __init__(self, settings: Settings, program_dir: Path) -> None:
         self._settings = settings
         self._program_dir = program_dir
-        self._one_at_a_time = threading.Lock()
-        self._began: float | None = None
-        self._usual_seconds = 1.0  # a call's, as seen lately; long until some have been seen
+        self._calls = Calls()
+        self.at_once = 1
 
     def load(self) -> None:
         self._code = loader.load(self._settings, self._program_dir)
         self._default_accept = self._settings.default_accept or self._code.default_accept
         self._model = self._code.load(self._settings.model_dir)
+        model = self._settings.model
+        concurrency = model.concurrency or _allowed_by(self._model)
+        batched = self._code.predict_batch is not None
+        most = model.max_batch_size if batched else 1
+        self._queue = ModelQueue(
+            self._compute_batch if batched else self._compute_one,
+            self._calls,
+            at_once=concurrency,
+            places=model.max_queue,
+            most=most,
+            delay=model.max_batch_delay_ms / 1000 if batched else 0.0,
+            target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
+        )
+        self.at_once = concurrency * most
 
     def busy_since(self) -> float | None:
-        return self._began
+        return self._calls.busy_since()
 
     def drain(self, seconds: float) -> None:
         """Nothing runs but requests in flight, for which nginx waits."""
 
     def invoke(self, body: bytes, context: Context) -> Answer:
+        if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
+            raise gone()
+        deadline = context.received + self._settings.timeout - _BEFORE_NGINX_SECONDS
+        self._queue.admit(deadline)
         try:
             data, records = self._decode(body, context)
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
         try:
-            with self._turn(context):
-                prediction = self._code.predict(self._model, data, context)
+            prediction = self._queue.predict(Item(data, context, deadline))
         except ValueError as error:
             raise _refused(422, "the model refused the data", error) from error
         log.debug("predicted %.500r", prediction)
@@ -73,22 +91,27 @@ class ModelRunner:
             raise _refused(406, "the prediction could not be encoded", error) from error
         return Answer(encoded, content_type, records)
 
-    @contextmanager
-    def _turn(self, context: Context) -> Iterator[None]:
-        """Wait for the model, no longer than anyone waits for the answer."""
-        if self._usual_seconds > _LONG_SECONDS:
-            context.hand_over()
-        if not self._one_at_a_time.acquire(blocking=False):
-            context.hand_over()
-            if not self._one_at_a_time.acquire(timeout=self._settings.timeout):
-                raise RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
-        began = self._began = monotonic()
+    def _compute_one(self, items: list[Item]) -> None:
+        (item,) = items
+        call = self._calls.begin()
         try:
-            yield
+            item.succeed(self._code.predict(self._model, item.data, item.context))
+        except batching.FAILURES as error:
+            item.fail(error)
         finally:
-            self._began = None
-            self._usual_seconds += (monotonic() - began - self._usual_seconds) * _WEIGHT_OF_THE_LAST
-            self._one_at_a_time.release()
+            self._calls.end(call, 1)
+
+    def _compute_batch(self, items: list[Item]) -> None:
+        batching.compute(self._call_batch, items)
+
+    def _call_batch(self, items: list[Item]) -> Any:
+        assert self._code.predict_batch is not None
+        call = self._calls.begin()
+        try:
+            data, contexts = [item.data for item in items], [item.context for item in items]
+            return self._code.predict_batch(self._model, data, contexts)
+        finally:
+            self._calls.end(call, len(items))
 
     def _decode(self, body: bytes, context: Context) -> tuple[Any, int]:
         if self._code.decode is not None:
@@ -112,6 +135,18 @@ class ModelRunner:
         default = self._default_accept or media.parse(context.content_type).type or "application/json"
         ranges = media.acceptable(context.accept) or ["*/*"]
         return [default if wanted == "*/*" else wanted for wanted in ranges]
+
+
+def _allowed_by(model: object) -> int:
+    """How many predicts at once the loaded model allows by its attribute max_concurrency; 1 without one."""
+    allowed: Any = getattr(model, "max_concurrency", 1)
+    if not isinstance(allowed, int) or isinstance(allowed, bool) or not 1 <= allowed <= CONCURRENCY_MAX:
+        raise StartError(
+            f"the model's max_concurrency ({type(model).__name__})",
+            f"{allowed!r:.100} is not allowed.",
+            f"Make it a whole number from 1 to {CONCURRENCY_MAX}, or set MODEL_SERVER_PREDICT_CONCURRENCY.",
+        )
+    return allowed
 
 
 def _refused(status: int, what: str, error: ValueError) -> RequestError:

@@ -1,0 +1,221 @@
+"""The queue in front of the model: who computes, who waits, and who is refused at once.
+
+No thread of its own: the thread of a request that finds the model free computes for all that wait, up to
+the size of a batch, and hands out the predictions; then the request that has waited longest does the same
+for those that have come meanwhile. So nobody waits for a batch to fill, and batches fill by themselves
+when there is more to do. Without predict_batch a batch is one request.
+
+Every request has a deadline. What the queue cannot do by then, as fast as it has been lately, is refused
+before it is decoded; what has waited until then, or has no client any longer, is never computed.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from app import contract
+from app.errors import RequestError
+from app.runners.base import Context
+from app.runners.model.calls import Calls
+
+# Beside a call this long, changing threads costs next to nothing.
+_LONG_SECONDS = 0.001
+
+
+class Item:
+    """A decoded request, and later what became of it: a prediction, or an error.
+
+    deadline: the time.monotonic() after which nobody wants the answer.
+    """
+
+    __slots__ = ("context", "data", "deadline", "entered", "error", "leads", "prediction", "settled", "wake")
+
+    def __init__(self, data: Any, context: Context, deadline: float) -> None:
+        self.data = data
+        self.context = context
+        self.deadline = deadline
+        self.entered = 0.0
+        self.leads = False
+        self.settled = False
+        self.prediction: Any = None
+        self.error: BaseException | None = None
+        self.wake: threading.Lock | None = None
+
+    def succeed(self, prediction: Any) -> None:
+        self.prediction, self.settled = prediction, True
+
+    def fail(self, error: BaseException) -> None:
+        self.error, self.settled = error, True
+
+    def wanted(self) -> bool:
+        """Whether anyone still waits for the answer; where nobody does, the item fails."""
+        if monotonic() > self.deadline:
+            self.fail(late())
+        elif self.context.client_gone():
+            self.fail(gone())
+        return not self.settled
+
+
+class ModelQueue:
+    """predict() from many threads; compute() is called with a batch in one of them and settles its items.
+
+    at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
+    delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
+    take, which makes batches smaller where need be; None for no such limit.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[list[Item]], None],
+        calls: Calls,
+        *,
+        at_once: int = 1,
+        places: int,
+        most: int = 1,
+        delay: float = 0.0,
+        target: float | None = None,
+    ) -> None:
+        self._compute = compute
+        self._calls = calls
+        self._at_once = at_once
+        self._places = places
+        self._most = most
+        self._delay = delay
+        self._target = target
+        self._free = at_once  # while anything waits, this is 0
+        self._waiting: deque[Item] = deque()
+        self._mutex = threading.Lock()
+        self._more = threading.Condition(self._mutex)
+
+    def admit(self, deadline: float) -> None:
+        """RequestError (503) where a request with this deadline has no place, or would wait in vain."""
+        if monotonic() > deadline:
+            raise late()
+        if self._free:
+            return  # whatever it takes, nobody is ahead
+        ahead = len(self._waiting)
+        if ahead >= self._places:
+            raise _refusal("The queue is full", self._seconds(ahead))
+        seconds = self._seconds(ahead + 1)
+        if monotonic() + seconds > deadline:
+            raise _refusal("The queue is too long for an answer in time", seconds)
+
+    def predict(self, item: Item) -> Any:
+        """The prediction for this item; raises what computing it raised, or the RequestError of a refusal."""
+        with self._mutex:
+            item.leads = self._free > 0
+            if item.leads:
+                self._free -= 1
+            else:
+                self._join(item)
+        if item.leads:
+            if self._delay or self._lasts():
+                item.context.hand_over()
+        else:
+            item.context.hand_over()
+            self._wait(item)
+        if item.leads:
+            self._lead(item)
+        if item.error is not None:
+            raise item.error
+        return item.prediction
+
+    def _lasts(self) -> bool:
+        costs = self._calls.costs
+        return costs.calls == 0 or costs.mean_seconds > _LONG_SECONDS
+
+    def _join(self, item: Item) -> None:
+        self.admit(item.deadline)
+        item.entered = monotonic()
+        item.wake = threading.Lock()
+        item.wake.acquire()
+        self._waiting.append(item)
+        if self._delay:
+            self._more.notify_all()
+
+    def _wait(self, item: Item) -> None:
+        """Until it is settled, or leads; where neither comes by its deadline, it fails."""
+        assert item.wake is not None
+        if item.wake.acquire(timeout=max(0.0, item.deadline - monotonic())):
+            return
+        with self._mutex:
+            if item in self._waiting:
+                self._waiting.remove(item)
+                item.fail(late())
+                return
+        item.wake.acquire()  # its turn came at the last moment
+
+    def _lead(self, item: Item) -> None:
+        batch = [item]
+        try:
+            if self._most > 1:
+                self._gather(batch)
+            self._compute(batch)
+        finally:
+            with self._mutex:
+                heir = self._next()
+                if heir is None:
+                    self._free += 1
+            if heir is not None:
+                heir.leads = True
+                _wake(heir)
+            for other in batch[1:]:
+                if not other.settled:  # this thread is being ended
+                    other.fail(RuntimeError("the thread that computed this has ended"))
+                _wake(other)
+
+    def _gather(self, batch: list[Item]) -> None:
+        """Add what waits, as much as a batch may have."""
+        most = self._most
+        with self._mutex:
+            if self._target is not None:
+                most = min(most, self._calls.costs.largest(self._target))
+            if self._delay:
+                left = (batch[0].entered or monotonic()) + self._delay - monotonic()
+                self._more.wait_for(lambda: len(self._waiting) >= most - 1, max(0.0, left))
+            while len(batch) < most and (other := self._next()):
+                batch.append(other)
+
+    def _next(self) -> Item | None:
+        """Take the first out of the queue that is still wanted; those before it learn that they are not."""
+        while self._waiting:
+            item = self._waiting.popleft()
+            if item.wanted():
+                return item
+            _wake(item)
+        return None
+
+    def _seconds(self, waiting: int) -> float:
+        """How long until so many that wait are computed, as it has been lately; 0 while nothing is known."""
+        costs, most = self._calls.costs, self._most
+        if self._target is not None:
+            most = min(most, costs.largest(self._target))
+        rounds = math.ceil(math.ceil(waiting / most) / self._at_once)
+        since = self._calls.busy_since()
+        running = 0.0 if since is None else max(0.0, costs.mean_seconds - (monotonic() - since))
+        return running + rounds * costs.expected(min(waiting, most))
+
+
+def late() -> RequestError:
+    """For what was not computed by its deadline."""
+    return RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
+
+
+def gone() -> RequestError:
+    """For what nobody waits for: seen in the metrics alone."""
+    return RequestError(contract.CLIENT_GONE, "The client has gone.")
+
+
+def _wake(item: Item) -> None:
+    assert item.wake is not None
+    item.wake.release()
+
+
+def _refusal(why: str, seconds: float) -> RequestError:
+    after = max(1, math.ceil(seconds))
+    return RequestError(503, f"{why}: try again in {after} s.", {"Retry-After": str(after)})
