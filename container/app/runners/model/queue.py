@@ -2,8 +2,8 @@
 
 No thread of its own: the thread of a request that finds the model free computes for all that wait, up to
 the size of a batch, and hands out the predictions; then the request that has waited longest does the same
-for those that have come meanwhile. So nobody waits for a batch to fill, and batches fill by themselves
-when there is more to do. Without predict_batch a batch is one request.
+for those that have come meanwhile. So a lone request never waits for a batch to fill, and batches fill by
+themselves when there is more to do. Without predict_batch a batch is one request.
 
 Every request has a deadline. What the queue cannot do by then, as fast as it has been lately, is refused
 before it is decoded; what has waited until then, or has no client any longer, is never computed.
@@ -15,7 +15,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from app import contract
@@ -25,12 +25,15 @@ from app.runners.model.calls import Calls
 
 # Beside a call this long, changing threads costs next to nothing.
 _LONG_SECONDS = 0.001
+# nginx tells in milliseconds when a request came, so that one read at once looks up to one old.
+_READ_LATE_SECONDS = 0.002
+_LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.001
 
 
 class Item:
     """A decoded request, and later what became of it: a prediction, or an error.
 
-    deadline: the time.monotonic() after which nobody wants the answer.
+    deadline: the time.monotonic() after which nobody wants the answer; entered: that of its creation.
     """
 
     __slots__ = ("context", "data", "deadline", "entered", "error", "leads", "prediction", "settled", "wake")
@@ -39,7 +42,7 @@ class Item:
         self.data = data
         self.context = context
         self.deadline = deadline
-        self.entered = 0.0
+        self.entered = monotonic()
         self.leads = False
         self.settled = False
         self.prediction: Any = None
@@ -131,7 +134,6 @@ class ModelQueue:
 
     def _join(self, item: Item) -> None:
         self.admit(item.deadline)
-        item.entered = monotonic()
         item.wake = threading.Lock()
         item.wake.acquire()
         self._waiting.append(item)
@@ -171,15 +173,32 @@ class ModelQueue:
 
     def _gather(self, batch: list[Item]) -> None:
         """Add what waits, as much as a batch may have."""
-        most = self._most
+        most, first = self._most, batch[0]
+        if self._target is not None:
+            most = min(most, self._calls.costs.largest(self._target))
+        read_late = first.entered - first.context.received > _READ_LATE_SECONDS
+        if first.wake is not None or read_late:  # others are there: it has waited for them
+            self._let_in(most)
         with self._mutex:
-            if self._target is not None:
-                most = min(most, self._calls.costs.largest(self._target))
             if self._delay:
-                left = (batch[0].entered or monotonic()) + self._delay - monotonic()
+                left = first.entered + self._delay - monotonic()
                 self._more.wait_for(lambda: len(self._waiting) >= most - 1, max(0.0, left))
             while len(batch) < most and (other := self._next()):
                 batch.append(other)
+
+    def _let_in(self, most: int) -> None:
+        """Pause as long as more come into the queue, by a tenth of a call and no longer than a call.
+
+        For a model that keeps the interpreter to itself: all that has come during a call is still unread
+        when it ends, and the first to be read would be a batch of one.
+        """
+        call = self._calls.costs.mean_seconds
+        pause = min(_LONGEST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, call / 10))
+        until = monotonic() + call
+        before = -1
+        while before < len(self._waiting) < most - 1 and monotonic() < until:
+            before = len(self._waiting)
+            sleep(pause)
 
     def _next(self) -> Item | None:
         """Take the first out of the queue that is still wanted; those before it learn that they are not."""
