@@ -88,8 +88,8 @@ def test_a_client_cannot_say_when_its_request_came(tmp_path: Path) -> None:
 
 def test_a_call_that_is_stuck_although_all_were_quick_leaves_a_thread_to_read(tmp_path: Path) -> None:
     with gated(tmp_path, MODEL_SERVER_MAX_QUEUE=1) as one:
-        for number in range(60):  # then changing threads before a call costs more than the call
-            one.post(f"quick-{number}")
+        for number in range(60):  # then changing threads before a call would cost more than the call
+            one.post(f"quick-{number}", quick=True)
         stuck = one.stuck()
         assert one.server.get("/execution-parameters").status_code == 200
         waiting = one.send("waits")

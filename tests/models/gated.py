@@ -21,6 +21,8 @@ def decode(body, content_type):
 
 
 def predict(model, data):
+    if data.get("quick"):
+        return data["name"]
     note(model, "calls", [data["name"]])
     time.sleep(data.get("sleep", 0))
     while "until" in data and not (model / data["until"]).exists():

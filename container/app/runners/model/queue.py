@@ -97,7 +97,8 @@ class ModelQueue:
 
     def admit(self, deadline: float) -> None:
         """RequestError (503) where a request with this deadline has no place, or would wait in vain."""
-        if monotonic() > deadline:
+        now = monotonic()
+        if now > deadline:
             raise late()
         if self._free:
             return  # whatever it takes, nobody is ahead
@@ -105,7 +106,7 @@ class ModelQueue:
         if ahead >= self._places:
             raise _refusal("The queue is full", self._seconds(ahead))
         seconds = self._seconds(ahead + 1)
-        if monotonic() + seconds > deadline:
+        if now + seconds > deadline:
             raise _refusal("The queue is too long for an answer in time", seconds)
 
     def predict(self, item: Item) -> Any:
