@@ -1,7 +1,8 @@
-"""What this process may use of the machine: the CPUs of its cgroup and affinity, not the host's."""
+"""What this process may use of the machine (the CPUs of its cgroup and affinity), and what it lacked."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ def cpus(roots: Roots = Roots()) -> int:
 def _quotas(roots: Roots) -> list[float]:
     """Every CPU quota above this process, in CPUs. A file that is missing or says 'max' limits nothing."""
     quotas = []
-    for directory in _cgroup_directories(roots):
+    for directory in _cgroup_directories(roots, "cpu"):
         try:  # version 2: "200000 100000" or "max 100000"
             limit, period = (directory / "cpu.max").read_text().split()
         except (OSError, ValueError):
@@ -45,8 +46,19 @@ def _quotas(roots: Roots) -> list[float]:
     return quotas
 
 
-def _cgroup_directories(roots: Roots) -> list[Path]:
-    """The directories that may limit this process's CPU: its own cgroup and all above it.
+def oom_kills(roots: Roots = Roots()) -> int:
+    """How many processes of this cgroup the kernel has killed for want of memory; 0 where it does not say."""
+    for directory in _cgroup_directories(roots, "memory"):
+        for name in ("memory.events", "memory.oom_control"):  # version 2, version 1
+            with contextlib.suppress(OSError):
+                for line in (directory / name).read_text().splitlines():
+                    if line.startswith("oom_kill "):
+                        return int(line.split()[1])
+    return 0
+
+
+def _cgroup_directories(roots: Roots, controller: str) -> list[Path]:
+    """The directories that hold this controller's limits on this process: its own cgroup and all above it.
 
     Inside a container the cgroup namespace usually makes the container's own group the root; where
     it does not (cgroup version 1), the path named in /proc/self/cgroup is not mounted, and the
@@ -61,8 +73,8 @@ def _cgroup_directories(roots: Roots) -> list[Path]:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             base = roots.cgroup
-        elif "cpu" in controllers.split(","):
-            base = roots.cgroup / "cpu"
+        elif controller in controllers.split(","):
+            base = roots.cgroup / controller
         else:
             continue
         directory = base / path.lstrip("/")

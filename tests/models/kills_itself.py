@@ -1,6 +1,7 @@
 """Kills its own worker where asked to: {"signal": number}; otherwise answers with its pid."""
 
 import os
+import time
 
 
 def load(model_dir):
@@ -10,4 +11,5 @@ def load(model_dir):
 def predict(model, data):
     if "signal" in data:
         os.kill(os.getpid(), data["signal"])
+        time.sleep(60)  # another thread may be the one that dies of it
     return os.getpid()

@@ -1,7 +1,7 @@
 """What the gunicorn processes tell the supervisor: one small datagram each, over a unix socket.
 
 From a worker: WorkerReady, LoadFailed, WorkerHealth, WorkerDrained. From gunicorn's master, which sees
-the death of a worker whatever killed it: WorkerGone.
+the death of a worker whatever killed it: WorkerGone, CrashLoop.
 """
 
 from __future__ import annotations
@@ -61,7 +61,15 @@ class WorkerDrained:
     pid: int
 
 
-Event = WorkerReady | LoadFailed | WorkerGone | WorkerHealth | WorkerDrained
+@dataclass(frozen=True)
+class CrashLoop:
+    """Workers do nothing but die: stop. exit_code: what to exit with; message: why, in a line."""
+
+    exit_code: int
+    message: str
+
+
+Event = WorkerReady | LoadFailed | WorkerGone | WorkerHealth | WorkerDrained | CrashLoop
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 

@@ -13,16 +13,16 @@ from prometheus_client import multiprocess
 
 from app import logs, settings
 from app.errors import StartError
-from app.serving import events
+from app.serving import blackbox, events
 from app.serving import workers as workers_module
 
 _settings = settings.load(os.environ)
 if _settings.run_dir is None:
     raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
-_run_dir = _settings.run_dir
+run_dir = _settings.run_dir
 
-bind = f"unix:{_run_dir}/predictor.sock"
-worker_tmp_dir = str(_run_dir)
+bind = f"unix:{run_dir}/predictor.sock"
+worker_tmp_dir = str(run_dir)
 workers = _settings.workers
 worker_class = workers_module.worker_class(_settings.worker_class)
 threads = _settings.http_threads
@@ -51,12 +51,19 @@ logger_class = JsonLogger
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """In gunicorn's master: give the worker the lowest number that no living one has."""
+    """In gunicorn's master: give the worker the lowest number that no living one has, and its black box."""
     taken = {other.slot for other in server.WORKERS.values()}
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+    worker.box = blackbox.BlackBox()
+    worker.told_to_end = False
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In the worker, before it loads."""
+    blackbox.mine = worker.box
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """In gunicorn's master, when a worker has died of whatever cause."""
-    events.send(_run_dir, events.WorkerGone(worker.pid))
+    events.send(run_dir, events.WorkerGone(worker.pid))
     multiprocess.mark_process_dead(worker.pid)

@@ -18,7 +18,7 @@ from werkzeug.datastructures import EnvironHeaders
 from app import contract, logs, problem
 from app.errors import RequestError
 from app.runners.base import Answer, Context, Runner
-from app.serving import client, metrics
+from app.serving import blackbox, client, metrics
 from app.serving.turns import turns
 
 log = logging.getLogger("predictor")
@@ -43,16 +43,19 @@ class Predictor:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        self._box = blackbox.mine
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Reply:
         """The reply to a request with this WSGI environ and body. Never raises."""
         request_id = request_id_of(environ)
         token = logs.request_id.set(request_id)
+        place = self._box.begin(request_id)
         began = monotonic()
         try:
             reply = self._answer(environ, body, request_id)
         finally:
             logs.request_id.reset(token)
+            self._box.end(place)
         metrics.requests.labels(reply.status).inc()
         metrics.seconds.observe(monotonic() - began)
         return reply

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from app import contract
 from app import settings as settings_module
-from app.serving import draining, events, nginx, privileges, streams
+from app.serving import deaths, draining, events, nginx, privileges, streams
 from app.serving.health import Health, HealthServer
 from app.settings import Settings
 
@@ -53,6 +53,7 @@ class Supervisor:
         self._exited: dict[str, int] = {}  # name -> exit code, negative for a signal's number; in order
         self._signals: list[int] = []
         self._load_failure: str | None = None
+        self._crash_loop: events.CrashLoop | None = None
         self._drained: set[int] = set()  # workers that have nothing left to do
 
     def run(self) -> int:
@@ -85,7 +86,8 @@ class Supervisor:
         proxy_user, worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         draining.prepare(self._run_dir)
-        command = [sys.executable, "-m", "gunicorn", "--config", "python:app.serving.gunicorn_conf"]
+        command = [sys.executable, "-m", "app.serving.gunicorn_master"]
+        command += ["--config", "python:app.serving.gunicorn_conf"]
         if worker_user is not None:
             command += ["--user", worker_user[0], "--group", worker_user[1]]
         environ = self._gunicorn_environ()
@@ -181,6 +183,11 @@ class Supervisor:
                 sys.stderr.write(f"{self._load_failure}\n")  # in one go: the workers write there, too
                 self._kill("gunicorn")  # nothing in it is worth a gentle end
                 return self._stop(events.LOAD_FAILED_CODE)
+            if self._crash_loop is not None:
+                self._health.drain()
+                log.error("%s: ending the rest", self._crash_loop.message)
+                self._kill("gunicorn")
+                return self._stop(self._crash_loop.exit_code)
             if self._exited:
                 return self._stop(self._code_of_first_exit())
             if self._signals:
@@ -189,9 +196,8 @@ class Supervisor:
     def _drain(self) -> int:
         self._health.drain()
         number = self._signals[0]
-        log.info(
-            "%s: finishing what is in flight, %d s at most", _signal_name(number), contract.DRAIN_SECONDS
-        )
+        name = deaths.name_of_signal(number)
+        log.info("%s: finishing what is in flight, %d s at most", name, contract.DRAIN_SECONDS)
         deadline = time.monotonic() + contract.DRAIN_SECONDS
         master = self._children["nginx"]
         old_workers = nginx.workers(master) if self._health.ready else set()
@@ -201,7 +207,7 @@ class Supervisor:
         draining.begin(self._run_dir)
         while old_workers & nginx.workers(master) or self._tasks_run():
             if len(self._signals) > 1:
-                log.warning("%s while stopping: ending at once", _signal_name(self._signals[1]))
+                log.warning("%s while stopping: ending at once", deaths.name_of_signal(self._signals[1]))
                 return 128 + self._signals[1]
             if self._exited:
                 return self._stop(self._code_of_first_exit())
@@ -234,10 +240,8 @@ class Supervisor:
     def _code_of_first_exit(self) -> int:
         name, code = next(iter(self._exited.items()))
         # Neither child has leave to go: one that ends by itself with 0 has failed all the same.
-        honest = 128 - code if code < 0 else code or 1
-        how = _signal_name(-code) if code < 0 else f"exit code {code}"
-        log.error("%s ended by %s: ending the rest", name, how)
-        return honest
+        log.error("%s ended by %s: ending the rest", name, deaths.cause(code))
+        return deaths.exit_code(code)
 
     # What comes in
 
@@ -262,6 +266,8 @@ class Supervisor:
                     self._drained.add(event.pid)
                 case events.LoadFailed():
                     self._load_failure = self._load_failure or event.message
+                case events.CrashLoop():
+                    self._crash_loop = event
         self._reap()
 
     def _reap(self) -> None:
@@ -291,7 +297,3 @@ class Supervisor:
 def _end_with_parent() -> None:
     """In a child before its program starts: have the kernel end it should the supervisor itself be killed."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _signal_name(number: int) -> str:
-    return signal.Signals(number).name

@@ -6,12 +6,16 @@ gunicorn alone would not notice: its threaded workers tell it that they live fro
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+
+from app.serving.blackbox import BlackBox
 
 log = logging.getLogger("watchdog")
 
@@ -20,18 +24,35 @@ _LOOK_SECONDS = 1.0
 _AFTER_NGINX_SECONDS = 0.5
 
 
-def start(busy_since: Callable[[], float | None], timeout: int) -> None:
-    """Watch in a thread. busy_since: the time.monotonic() the oldest running call began, None when idle."""
+def start(busy_since: Callable[[], float | None], timeout: int, box: BlackBox) -> None:
+    """Watch in a thread, and measure this worker's memory, for whoever asks what it died of.
+
+    busy_since: the time.monotonic() the oldest running call began, None when idle.
+    A call that holds the interpreter's lock stops this thread, too: then gunicorn sends SIGABRT, and
+    faulthandler (wsgi.py) writes the stacks from the signal's handler, which needs no lock.
+    """
 
     def watch() -> None:
         while True:
+            with contextlib.suppress(OSError):  # no descriptor may be free
+                box.measure()
             time.sleep(_LOOK_SECONDS)
             began = busy_since()
             if began is not None and time.monotonic() - began > timeout + _AFTER_NGINX_SECONDS:
                 log.critical(
                     "a call of the model has run for over %d s: ending this worker. Its stacks:", timeout
                 )
-                faulthandler.dump_traceback(all_threads=True)
+                box.time_out()
+                _show_stacks()
                 os._exit(1)  # not sys.exit: the hung thread would be waited for
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()
+
+
+def _show_stacks() -> None:
+    if "gevent" in sys.modules:  # a greenlet that waits is on no thread's stack
+        from gevent.util import print_run_info  # type: ignore[import-untyped]
+
+        print_run_info(file=sys.stderr)
+    else:
+        faulthandler.dump_traceback(all_threads=True)

@@ -13,7 +13,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from app import problem
-from app.serving import events
+from app.serving import blackbox, events
 from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
@@ -41,6 +41,7 @@ class Ours:
         path.chmod(0o666)  # nginx's workers may be another user
         listener.listen(_BACKLOG)
         self.sockets.append(listener)
+        blackbox.mine.ready()
         events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
 

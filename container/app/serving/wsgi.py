@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from app import contract
 from app import settings as settings_module
 from app.errors import StartError
 from app.runners import base
-from app.serving import draining, events, watchdog
+from app.serving import blackbox, draining, events, watchdog
 from app.serving.flask_app import create_app
 from app.settings import Settings
 
@@ -41,9 +42,11 @@ def _loaded(settings: Settings) -> base.Runner:
     sys.exit(events.LOAD_FAILED_CODE)
 
 
+# The stacks go to the log at a crash in native code, and when gunicorn ends a worker that hangs (SIGABRT).
+faulthandler.enable()
 _settings = settings_module.load(os.environ)
 _started = time.monotonic()
 _runner = _loaded(_settings)
 load_seconds = time.monotonic() - _started
-watchdog.start(_runner.busy_since, _settings.timeout)
+watchdog.start(_runner.busy_since, _settings.timeout, blackbox.mine)
 application = create_app(_runner, _settings)

@@ -1,0 +1,98 @@
+"""What a worker did last, in memory that gunicorn's master can still read when the worker has died.
+
+The memory is mapped before the fork and shared by the two: no file, so neither a full disk nor a change of
+user matters, and a worker killed in the middle of a write leaves what it had written until then.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import time
+from itertools import count
+from pathlib import Path
+
+from app import contract
+
+_PLACES = 64  # requests remembered: the last ones begun
+_ID_BYTES = contract.INFERENCE_ID_MAX
+_RECORD = 1 + _ID_BYTES
+_IN_FLIGHT, _ANSWERED = b">", b"."
+_IN_FLIGHT_BYTE = _IN_FLIGHT[0]
+# Requests begun; resident bytes; time.monotonic() at which it was ready, 0 before; whether it timed out.
+_BEGUN, _RSS, _READY, _TIMED_OUT = struct.Struct("Q"), struct.Struct("Q"), struct.Struct("d"), 24
+_RSS_AT, _READY_AT, _RECORDS_AT = 8, 16, 32
+_PAGE = mmap.PAGESIZE
+_STATM = Path("/proc/self/statm")
+
+
+class BlackBox:
+    """Written by one worker, read by the master. Writing costs a request less than a microsecond in all."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _RECORDS_AT + _PLACES * _RECORD)
+        self._numbers = count(1)
+
+    # In the worker
+
+    def begin(self, request_id: str) -> int:
+        """A request has come; request_id is ASCII. Gives what end() needs to know."""
+        number = next(self._numbers)  # in one step, whichever thread asks
+        at = _RECORDS_AT + number % _PLACES * _RECORD
+        self._memory[at : at + _RECORD] = _IN_FLIGHT + request_id.encode().ljust(_ID_BYTES)
+        _BEGUN.pack_into(self._memory, 0, number)
+        return at
+
+    def end(self, at: int) -> None:
+        """That request has its answer."""
+        self._memory[at : at + 1] = _ANSWERED
+
+    def ready(self) -> None:
+        """This worker takes requests from now on."""
+        _READY.pack_into(self._memory, _READY_AT, time.monotonic())
+
+    def measure(self) -> None:
+        """Note how much memory this worker has resident."""
+        _RSS.pack_into(self._memory, _RSS_AT, int(_STATM.read_text().split()[1]) * _PAGE)
+
+    def time_out(self) -> None:
+        """This worker is about to end itself, because a call has taken too long."""
+        self._memory[_TIMED_OUT] = 1
+
+    # In the master
+
+    @property
+    def timed_out(self) -> bool:
+        return bool(self._memory[_TIMED_OUT])
+
+    @property
+    def ready_at(self) -> float | None:
+        """The time.monotonic() at which the worker was ready; None if it never was."""
+        return float(_READY.unpack_from(self._memory, _READY_AT)[0]) or None
+
+    @property
+    def rss(self) -> int:
+        """Resident bytes when they were last measured; 0 if they never were."""
+        return int(_RSS.unpack_from(self._memory, _RSS_AT)[0])
+
+    @property
+    def answered(self) -> int:
+        """How many requests have been answered, whatever the answer was."""
+        return int(_BEGUN.unpack_from(self._memory)[0]) - len(self.requests(in_flight=True))
+
+    def requests(self, *, in_flight: bool) -> list[str]:
+        """The ids of the last requests in flight, or of the last answered, the oldest first."""
+        begun = _BEGUN.unpack_from(self._memory)[0]
+        found = []
+        for number in range(max(1, begun - _PLACES + 1), begun + 1):
+            at = _RECORDS_AT + number % _PLACES * _RECORD
+            if (self._memory[at] == _IN_FLIGHT_BYTE) == in_flight:
+                found.append(self._memory[at + 1 : at + _RECORD].decode(errors="replace").rstrip())
+        return found
+
+    def close(self) -> None:
+        self._memory.close()
+
+
+# This process's own: in a worker the one that its master reads (gunicorn_conf.post_fork).
+mine = BlackBox()

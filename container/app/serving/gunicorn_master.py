@@ -1,0 +1,89 @@
+"""gunicorn's master with one thing more to say: why a worker has died, and when there is no use in going on.
+
+Run as `python -m app.serving.gunicorn_master` with gunicorn's own command line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from typing import Any
+
+from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+
+from app.serving import deaths, events
+from app.serving.gunicorn_conf import run_dir
+
+log = logging.getLogger("workers")
+
+
+class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without types
+    """Starts and ends workers as gunicorn's does. Each has a BlackBox, `box`, from gunicorn_conf.pre_fork."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        self._oom = deaths.OomKills()
+        self._loop = deaths.CrashLoop(self.cfg.workers)
+        self._answered_by_the_dead = 0
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        if pid in self.WORKERS and sig in (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL):
+            self.WORKERS[pid].told_to_end = True
+        super().kill_worker(pid, sig)
+
+    def murder_workers(self) -> None:
+        """Called every second."""
+        self._oom.look()
+        super().murder_workers()
+
+    def reap_workers(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            worker = self.WORKERS.pop(pid, None)
+            if worker is not None:  # otherwise an orphan, where this is PID 1, or a load's child process
+                self._buried(worker, os.waitstatus_to_exitcode(status))
+
+    def _buried(self, worker: Any, code: int) -> None:
+        worker.tmp.close()
+        self.cfg.child_exit(self, worker)
+        box = worker.box
+        if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
+            raise HaltServer("Worker failed to boot.", code)  # it has said why itself
+        self._answered_by_the_dead += box.answered
+        # worker.aborted: gunicorn had not heard from it, and asked it to end.
+        timed_out = box.timed_out or worker.aborted
+        if timed_out or not (worker.told_to_end and code in (0, -signal.SIGTERM, -signal.SIGKILL)):
+            self._mourn(worker, code, timed_out)
+        box.close()
+
+    def _mourn(self, worker: Any, code: int, timed_out: bool) -> None:
+        why = deaths.cause(code, timed_out=timed_out, out_of_memory=self._oom.explain(code))
+        told, fields = deaths.story(why, worker.box)
+        log.error("worker %d died: %s; %s", worker.pid, why, told, extra={"fields": fields})
+        if timed_out:
+            return  # hanging is no crash: the next request may be answered
+        answered = self._answered_by_the_dead + sum(other.box.answered for other in self.WORKERS.values())
+        if self._loop.died(answered, worker.box.ready_at):
+            done = "it had loaded" if worker.box.ready_at is None else "anything was answered"
+            message = f"crash loop: worker after worker died before {done}, the last of {why}"
+            events.send(run_dir, events.CrashLoop(deaths.exit_code(code), message))
+            self.num_workers = 0  # the supervisor ends this process
+
+
+class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is published without types
+    """gunicorn's own, with our master."""
+
+    def run(self) -> None:
+        Master(self).run()
+
+
+if __name__ == "__main__":
+    Application("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()
