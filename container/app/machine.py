@@ -57,6 +57,21 @@ def oom_kills(roots: Roots = Roots()) -> int:
     return 0
 
 
+def children(parent: int) -> set[int]:
+    """The pids of this process's children that have not ended, read from /proc."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue  # it has just ended
+        # "pid (name) state parent ...": the name may hold spaces and brackets.
+        state, its_parent = text.rpartition(")")[2].split()[:2]
+        if int(its_parent) == parent and state != "Z":
+            found.add(int(path.parent.name))
+    return found
+
+
 def _cgroup_directories(roots: Roots, controller: str) -> list[Path]:
     """The directories that hold this controller's limits on this process: its own cgroup and all above it.
 

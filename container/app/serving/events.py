@@ -19,7 +19,7 @@ from app.errors import StartError
 
 SOCKET_NAME = "events.sock"
 LOAD_FAILED_CODE = 3  # gunicorn's own exit code for a worker that is not to be started again
-_FOLDER_MAX = 107 - len("/predictor.sock")  # bytes: the kernel's limit, less the longest of our names
+_FOLDER_MAX = 107 - len("/g123456/predictor.sock")  # bytes: the kernel's limit, less the longest of our names
 _MESSAGE_MAX = 30_000  # characters: a datagram holds about 200 KB, and JSON may make six bytes of one
 
 
@@ -92,6 +92,9 @@ class Receiver:
         self._socket.bind(str(path))
         path.chmod(0o666)  # the workers may be another user than the supervisor
         self._socket.setblocking(False)
+
+    def close(self) -> None:
+        self._socket.close()
 
     def fileno(self) -> int:
         return self._socket.fileno()

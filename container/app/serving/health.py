@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -48,6 +49,11 @@ class Health:
         """The pids of the workers that have loaded."""
         return frozenset(self._ready)
 
+    @property
+    def ever_ready(self) -> bool:
+        """Whether any worker has loaded since the start."""
+        return self._ever_ready
+
     def why_not(self) -> str | None:
         """None where requests are served; otherwise the reason they are not, in a sentence."""
         if self._stopping:
@@ -68,7 +74,7 @@ class _PingHandler(BaseHTTPRequestHandler):
     server: HealthServer
 
     def do_GET(self) -> None:
-        why_not = self.server.health.why_not()
+        why_not = self.server.health().why_not()
         if why_not is None:
             self.send_response(200)
             self.send_header("Content-Length", "0")
@@ -94,8 +100,8 @@ class HealthServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, run_dir: Path, health: Health) -> None:
-        self.health = health
+    def __init__(self, run_dir: Path, health: Callable[[], Health]) -> None:
+        self.health = health  # whoever serves at the time
         path = run_dir / SOCKET_NAME
         super().__init__(str(path), _PingHandler)
         path.chmod(0o666)  # nginx's workers may be another user than the supervisor

@@ -80,17 +80,3 @@ def refuse_taken_port(settings: Settings) -> None:
                 f"cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
                 "Stop what listens there, or set SAGEMAKER_BIND_TO_PORT to another port.",
             ) from None
-
-
-def workers(master: int) -> set[int]:
-    """The pids of nginx's worker processes: the children of its master, read from /proc."""
-    children = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = stat.read_text()
-        except OSError:
-            continue  # it has just ended
-        # "pid (name) state parent ...": the name may hold spaces and brackets.
-        if int(text.rpartition(")")[2].split()[1]) == master:
-            children.add(int(stat.parent.name))
-    return children

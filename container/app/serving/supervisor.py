@@ -1,7 +1,8 @@
 """The first process of a serving container: starts nginx and gunicorn, watches both, stops both.
 
     start    the sockets for events and /ping stand before any child runs, so nothing is missed
-    serve    wait for whatever comes first: a child's exit, a failed load, a signal
+    serve    wait for whatever comes first: a child's exit, a failed load, a signal; SIGHUP reloads the
+             model (reloading.py)
     drain    /ping says 503; nginx reloads, so that its old workers finish what is in flight while
              the new ones refuse with 503; when the old ones are gone nobody waits for an answer
     stop     gunicorn, then nginx, and what does not go by itself is killed
@@ -12,24 +13,25 @@ for a signal); a drain that was asked for exits 0. As PID 1 this process also re
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import logging
 import os
+import pwd
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from app import contract
+from app import contract, machine
 from app import settings as settings_module
 from app.serving import deaths, draining, events, nginx, privileges, streams
-from app.serving.health import Health, HealthServer
+from app.serving.children import Children
+from app.serving.generation import Generation
+from app.serving.health import HealthServer
+from app.serving.reloading import Generations
 from app.settings import Settings
 
 log = logging.getLogger("serve")
@@ -37,8 +39,7 @@ log = logging.getLogger("serve")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _STOP_SECONDS = 2.0  # for a child with nothing in flight to end by itself
 _LOOK_AGAIN_SECONDS = 0.05
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+_LEAVE_SECONDS = 10  # beyond the longest request: for nginx to close the connections it does not use
 
 
 class Supervisor:
@@ -48,13 +49,8 @@ class Supervisor:
         self._settings = settings
         self._program_dir = program_dir
         self._environ = environ
-        self._health = Health()
-        self._children: dict[str, int] = {}  # name -> pid, which is also its process group
-        self._exited: dict[str, int] = {}  # name -> exit code, negative for a signal's number; in order
+        self._children = Children()
         self._signals: list[int] = []
-        self._load_failure: str | None = None
-        self._crash_loop: events.CrashLoop | None = None
-        self._drained: set[int] = set()  # workers that have nothing left to do
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
@@ -67,38 +63,29 @@ class Supervisor:
             os.set_blocking(self._wakeup, False)
             os.set_blocking(wakeup_writer, False)
             signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
-            for number in (*STOP_SIGNALS, signal.SIGCHLD):
+            for number in (*STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(number, lambda *_: None)  # the wakeup pipe carries the number
-            self._receiver = events.Receiver(self._run_dir)
-            health_server = HealthServer(self._run_dir, self._health)
             try:
                 self._start()
-                health_server.start()  # a thread: only now, since the children have been forked
                 return self._serve()
             finally:
-                for name in self._children:
-                    self._kill(name)
+                self._children.kill_all()
 
     # Start
 
     def _start(self) -> None:
         streams.append_to_files()
-        proxy_user, worker_user = self._users()
+        proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
-        draining.prepare(self._run_dir)
-        command = [sys.executable, "-m", "app.serving.gunicorn_master"]
-        command += ["--config", "python:app.serving.gunicorn_conf"]
-        if worker_user is not None:
-            command += ["--user", worker_user[0], "--group", worker_user[1]]
-        environ = self._gunicorn_environ()
-        if worker_user is not None:
-            environ["HOME"] = tempfile.gettempdir()  # root's own is closed to the user they become
-        self._spawn("gunicorn", [*command, "app.serving.wsgi:application"], self._program_dir, environ)
+        leave_seconds = self._settings.timeout + _LEAVE_SECONDS
+        self._generations = Generations(self._generation, self._children, leave_seconds)
+        health_server = HealthServer(self._run_dir, lambda: self._generations.serving.health)
         command = [nginx.program(), "-p", f"{self._run_dir}/", "-c", str(self._run_dir / nginx.CONF_NAME)]
         if os.geteuid() == 0:
-            command += ["-g", f"user {' '.join(proxy_user or ('root', 'root'))};"]
+            user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
+            command += ["-g", f"user {' '.join(user)};"]
         access_log = self._access_log()
-        self._spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
+        self._children.spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
         if access_log is not None:
             os.close(access_log)  # so that cat ends when nginx does
         log.info(
@@ -109,38 +96,32 @@ class Supervisor:
             self._settings.worker_class,
             self._settings.timeout,
             self._settings.max_payload_mb,
-            worker_user[0] if worker_user else f"user {os.geteuid()}",
+            self._worker_user.pw_name if self._worker_user else f"user {os.geteuid()}",
         )
         for sentence in settings_module.unknown_names(self._environ):
             log.warning(sentence)
+        health_server.start()
 
-    def _users(self) -> tuple[tuple[str, str] | None, tuple[str, str] | None]:
-        """User and group that nginx's and gunicorn's workers become; None for those that stay who we are."""
+    def _generation(self, number: int) -> Generation:
+        generation = Generation(number, self._run_dir, self._settings, self._worker_user)
+        generation.start(self._children, self._program_dir, self._environ)
+        return generation
+
+    def _users(self) -> tuple[pwd.struct_passwd | None, pwd.struct_passwd | None]:
+        """The users that nginx's workers and gunicorn become; None for those that stay who we are."""
         user = privileges.unprivileged_user()
         if user is None:
             return None, None
-        became = privileges.name_and_group(user)
         if why_not := privileges.why_not(user, [self._run_dir]):
             log.warning("all processes stay root: %s", why_not)
             return None, None
         if self._settings.algorithm is not None:
-            return became, None  # the program may have to become another user, and /input is root's to make
+            return user, None  # the program may have to become another user, and /input is root's to make
         trees = (self._program_dir, self._settings.model_dir)
         if why_not := privileges.why_not(user, privileges.PYTHON, trees):
             log.warning("the workers stay root: %s", why_not)
-            return became, None
-        return became, became
-
-    def _gunicorn_environ(self) -> dict[str, str]:
-        # Each worker keeps a file of its own in each: its counters, its socket.
-        metrics, sockets = self._run_dir / "metrics", self._run_dir / "workers"
-        for folder in (metrics, sockets):
-            folder.mkdir()
-            folder.chmod(0o777)
-        environ = {**self._environ, **self._settings.thread_pools}
-        environ["LONGSHORE_RUN_DIR"] = str(self._run_dir)
-        environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-        return environ
+            return user, None
+        return user, user
 
     def _access_log(self) -> int | None:
         """The stdout for nginx: None for our own; where nginx cannot open that, a pipe that cat passes on."""
@@ -148,152 +129,105 @@ class Supervisor:
             return None
         reading, writing = os.pipe()
         cat = shutil.which("cat") or "/bin/cat"
-        self._spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
+        self._children.spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
         os.close(reading)
         return writing
-
-    def _spawn(
-        self,
-        name: str,
-        command: list[str],
-        folder: Path,
-        environ: Mapping[str, str],
-        stdin: int = subprocess.DEVNULL,
-        stdout: int | None = None,
-    ) -> None:
-        # In a session of its own, so that Ctrl-C at a terminal reaches the supervisor alone.
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environ,
-            stdin=stdin,
-            stdout=stdout,
-            start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  # no thread runs yet: run() starts them after
-        )
-        self._children[name] = process.pid
-        process.returncode = 0  # _reap waits for it: Popen must not
 
     # Serve
 
     def _serve(self) -> int:
         while True:
-            self._wait(None)
-            if self._load_failure is not None:
-                sys.stderr.write(f"{self._load_failure}\n")  # in one go: the workers write there, too
-                self._kill("gunicorn")  # nothing in it is worth a gentle end
-                return self._stop(events.LOAD_FAILED_CODE)
-            if self._crash_loop is not None:
-                self._health.drain()
-                log.error("%s: ending the rest", self._crash_loop.message)
-                self._kill("gunicorn")
-                return self._stop(self._crash_loop.exit_code)
-            if self._exited:
-                return self._stop(self._code_of_first_exit())
+            self._wait(_LOOK_AGAIN_SECONDS if self._generations.busy else None)
+            serving = self._generations.serving
+            if (failure := serving.failure(self._children)) is not None:
+                code, message = failure
+                if serving.could_not_load:
+                    sys.stderr.write(f"{message}\n")  # in one go: the workers write there, too
+                else:
+                    log.error("%s: ending the rest", message)
+                serving.health.drain()
+                self._children.kill(serving.name)  # nothing in it is worth a gentle end
+                return self._stop(code)
+            if (code_of_other := self._code_of_first_exit()) is not None:
+                return self._stop(code_of_other)
             if self._signals:
                 return self._drain()
+            self._generations.step()
 
     def _drain(self) -> int:
-        self._health.drain()
-        number = self._signals[0]
-        name = deaths.name_of_signal(number)
+        self._generations.abandon()
+        serving = self._generations.serving
+        serving.health.drain()
+        name = deaths.name_of_signal(self._signals[0])
         log.info("%s: finishing what is in flight, %d s at most", name, contract.DRAIN_SECONDS)
         deadline = time.monotonic() + contract.DRAIN_SECONDS
-        master = self._children["nginx"]
-        old_workers = nginx.workers(master) if self._health.ready else set()
+        master = self._children.pid("nginx")
+        old_workers = machine.children(master) if serving.health.ready else set()
         if old_workers:
             nginx.refuse_from_next_reload(self._run_dir)
-            os.kill(master, signal.SIGHUP)
-        draining.begin(self._run_dir)
-        while old_workers & nginx.workers(master) or self._tasks_run():
+            self._children.signal("nginx", signal.SIGHUP)
+        draining.begin(serving.folder)
+        while old_workers & machine.children(master) or self._tasks_run():
             if len(self._signals) > 1:
-                log.warning("%s while stopping: ending at once", deaths.name_of_signal(self._signals[1]))
+                name = deaths.name_of_signal(self._signals[1])
+                log.warning("%s while stopping: ending at once", name)
                 return 128 + self._signals[1]
-            if self._exited:
-                return self._stop(self._code_of_first_exit())
+            if (failure := serving.failure(self._children)) is not None:
+                log.error("%s: ending the rest", failure[1])
+                return self._stop(failure[0])
+            if (code := self._code_of_first_exit()) is not None:
+                return self._stop(code)
             if time.monotonic() > deadline:
                 log.warning(
                     "not everything in flight ended within %d s: cutting it off", contract.DRAIN_SECONDS
                 )
-                self._kill("gunicorn")  # nginx then answers 502 for what it computed
+                for generation in self._generations.all:
+                    self._children.kill(generation.name)  # nginx then answers 502 for what it computed
                 break
             self._wait(_LOOK_AGAIN_SECONDS)
         return self._stop(0)
 
     def _tasks_run(self) -> bool:
         """Whether the algorithm runner, where it serves, has anything left to do."""
-        return self._settings.algorithm is not None and bool(self._health.ready - self._drained)
+        serving = self._generations.serving
+        return self._settings.algorithm is not None and bool(serving.health.ready - serving.drained)
 
     def _stop(self, code: int) -> int:
         """End every child, gunicorn first, so that nginx can still answer for it; returns code."""
         # The access log's cat ends by itself, with nginx.
-        for name, number in (("gunicorn", signal.SIGTERM), ("nginx", signal.SIGQUIT), ("access log", 0)):
+        order = [(generation.name, int(signal.SIGTERM)) for generation in self._generations.all]
+        for name, number in (*order, ("nginx", signal.SIGQUIT), ("access log", 0)):
             deadline = time.monotonic() + _STOP_SECONDS
-            if self._runs(name):
-                os.kill(self._children[name], number)
-            while self._runs(name) and time.monotonic() < deadline and len(self._signals) < 2:
+            self._children.signal(name, number)
+            while self._children.runs(name) and time.monotonic() < deadline and len(self._signals) < 2:
                 self._wait(_LOOK_AGAIN_SECONDS)
-            self._kill(name)
+            self._children.kill(name)
         log.info("stopped, exit code %d", code)
         return code
 
-    def _code_of_first_exit(self) -> int:
-        name, code = next(iter(self._exited.items()))
-        # Neither child has leave to go: one that ends by itself with 0 has failed all the same.
-        log.error("%s ended by %s: ending the rest", name, deaths.cause(code))
-        return deaths.exit_code(code)
-
-    # What comes in
+    def _code_of_first_exit(self) -> int | None:
+        """The exit code where nginx or the access log has ended; gunicorn's end is its generation's."""
+        for name in ("nginx", "access log"):
+            if name in self._children.exited:
+                code = self._children.exited[name]
+                log.error("%s ended by %s: ending the rest", name, deaths.cause(code))
+                return deaths.exit_code(code)
+        return None
 
     def _wait(self, seconds: float | None) -> None:
         """Wait for a signal, an exit or an event, at most so many seconds, and take in all there is."""
-        select.select([self._wakeup, self._receiver.fileno()], [], [], seconds)
+        generations = self._generations.all
+        select.select([self._wakeup, *(g.receiver.fileno() for g in generations)], [], [], seconds)
         try:
             numbers = os.read(self._wakeup, 4096)
         except BlockingIOError:
             numbers = b""
         self._signals += [number for number in numbers if number in STOP_SIGNALS]
-        for event in self._receiver.receive():
-            match event:
-                case events.WorkerReady():
-                    self._health.worker_ready(event.pid)
-                    log.info("worker %d has loaded in %.2f s", event.pid, event.seconds)
-                case events.WorkerGone():
-                    self._health.worker_gone(event.pid)
-                case events.WorkerHealth():
-                    self._health.worker_health(event.pid, event.why_not)
-                case events.WorkerDrained():
-                    self._drained.add(event.pid)
-                case events.LoadFailed():
-                    self._load_failure = self._load_failure or event.message
-                case events.CrashLoop():
-                    self._crash_loop = event
-        self._reap()
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            for name, child in self._children.items():  # otherwise an orphan that PID 1 inherits
-                if child == pid:
-                    self._exited[name] = os.waitstatus_to_exitcode(status)
-
-    def _runs(self, name: str) -> bool:
-        return name in self._children and name not in self._exited
-
-    def _kill(self, name: str) -> None:
-        """Kill all that is left of a child's process group: killed itself, it leaves its own children."""
-        if name in self._children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._children[name], signal.SIGKILL)
-            while self._runs(name):
-                self._wait(_LOOK_AGAIN_SECONDS)
-
-
-def _end_with_parent() -> None:
-    """In a child before its program starts: have the kernel end it should the supervisor itself be killed."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if signal.SIGHUP in numbers:
+            if self._settings.algorithm is None:
+                self._generations.reload()
+            else:
+                log.warning("SIGHUP: there is no model to load anew; start the server anew")
+        for generation in generations:
+            generation.take_in()
+        self._children.reap()

@@ -28,13 +28,14 @@ class Ours:
     pid: int
     cfg: Any
     sockets: list[Any]
+    timeout_ctx: Any
 
     def run(self) -> None:
         """Serve. The model is loaded: from now on a socket of its own listens, too (nginx.conf says why)."""
         from app.serving import wsgi  # loaded by now, and only in a worker
 
         run_dir = Path(self.cfg.worker_tmp_dir)
-        path = run_dir / "workers" / f"{self.slot}.sock"
+        path = run_dir / f"{self.slot}.sock"
         path.unlink(missing_ok=True)  # a predecessor's, who has died
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(path))
@@ -44,6 +45,12 @@ class Ours:
         blackbox.mine.ready()
         events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
+
+    def handle_winch(self, sig: int, frame: object) -> None:
+        """This worker's time is over: the next answer on each connection is the last (reloading.py)."""
+        self.cfg.set("keepalive", 0)
+        # gevent's worker would close what it keeps after so many seconds: a request may be on its way there.
+        self.timeout_ctx = contextlib.nullcontext
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer on the connection `client`, which gunicorn closes afterwards.
