@@ -62,6 +62,13 @@ VARIABLES = (
         parse.one_of("gthread", "gevent"),
     ),
     Variable(
+        "preload",
+        ("MODEL_SERVER_PRELOAD",),
+        "auto",
+        "`auto` or `never`",
+        parse.one_of("auto", "never"),
+    ),
+    Variable(
         "max_payload_mb",
         ("MODEL_SERVER_MAX_PAYLOAD_MB",),
         "100",
@@ -142,6 +149,7 @@ class Settings:
     workers: int
     timeout: int
     worker_class: str
+    preload: str
     max_payload_mb: int
     log_level: int
     host: str

@@ -28,8 +28,8 @@ def test_a_worker_killed_in_a_request_gives_a_clean_502_and_the_next_request_wor
 
 
 def test_ping_says_503_while_no_worker_lives(tmp_path: Path) -> None:
-    """The replacement cannot load in time: its model is a slow one by then."""
-    with Server(tmp_path, "kills_itself", MODEL_SERVER_WORKERS=2) as server:
+    """The replacements cannot load in time: their model is a slow one by then."""
+    with Server(tmp_path, "kills_itself", MODEL_SERVER_WORKERS=2, MODEL_SERVER_PRELOAD="never") as server:
         wait_until(lambda: len(server.workers()) == 2, "both workers")
         wait_until(lambda: server.stderr.count("has loaded in") == 2, "both workers loaded")
         slow = (Path(__file__).parents[1] / "models" / "loads_slowly.py").read_text()

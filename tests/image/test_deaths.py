@@ -17,7 +17,7 @@ def died(server: Server, number: int = 1) -> dict[str, Any]:
     """The line about the death of the last of so many workers."""
 
     def lines() -> list[dict[str, Any]]:
-        found = [line for line in server.log() if line["logger"] == "workers"]
+        found = [line for line in server.log() if "cause" in line]
         assert len(found) <= number, found
         return found if len(found) == number else []
 
@@ -82,7 +82,7 @@ def test_a_worker_that_is_told_to_end_is_no_line(tmp_path: Path, worker_class: s
         server.post(b"1,1\n", "text/csv")
         server.process.send_signal(signal.SIGTERM)
         assert server.wait_exit() == 0
-    assert not [line for line in server.log() if line["logger"] == "workers"]
+    assert not [line for line in server.log() if "cause" in line]
 
 
 @pytest.mark.parametrize(

@@ -16,20 +16,20 @@ from app.errors import StartError
 from app.serving import blackbox, events
 from app.serving import workers as workers_module
 
-_settings = settings.load(os.environ)
-if _settings.run_dir is None:
+serve_settings = settings.load(os.environ)
+if serve_settings.run_dir is None:
     raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
-run_dir = _settings.run_dir
+run_dir = serve_settings.run_dir
 
 bind = f"unix:{run_dir}/predictor.sock"
 worker_tmp_dir = str(run_dir)
-workers = _settings.workers
-worker_class = workers_module.worker_class(_settings.worker_class)
-threads = _settings.http_threads
+workers = serve_settings.workers
+worker_class = workers_module.worker_class(serve_settings.worker_class)
+threads = serve_settings.http_threads
 worker_connections = 1024 + threads  # gunicorn wants more than threads
 # A worker that does not even notice the time is stuck in a call that holds the interpreter: gunicorn
 # ends it. That comes after the watchdog, which sees all other hangs and knows more about them.
-timeout = _settings.timeout + 5
+timeout = serve_settings.timeout + 5
 graceful_timeout = 25
 # Longer than nginx keeps an idle connection: only nginx closes them, so no request meets a closing one.
 keepalive = 120
@@ -42,9 +42,9 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without
     """gunicorn's own lines, in the shape of all others. No access log: nginx writes it."""
 
     def setup(self, cfg: Any) -> None:
-        logs.configure(_settings.log_level)
+        logs.configure(serve_settings.log_level)
         self.error_log.propagate = True
-        self.error_log.setLevel(_settings.log_level)
+        self.error_log.setLevel(serve_settings.log_level)
 
 
 logger_class = JsonLogger

@@ -5,19 +5,26 @@ Run as `python -m app.serving.gunicorn_master` with gunicorn's own command line.
 
 from __future__ import annotations
 
+import faulthandler
+import gc
+import importlib
 import logging
 import os
 import signal
-from typing import Any
+import sys
+import time
+from typing import Any, NoReturn
 
 from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from app.serving import deaths, events
-from app.serving.gunicorn_conf import run_dir
+from app.serving import deaths, events, forking, loading
+from app.serving import gunicorn_conf as conf
 
 log = logging.getLogger("workers")
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without types
@@ -28,6 +35,45 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         self._oom = deaths.OomKills()
         self._loop = deaths.CrashLoop(self.cfg.workers)
         self._answered_by_the_dead = 0
+
+    def start(self) -> None:
+        """Listen, and load the model where the workers are to share it: requests wait on the socket."""
+        super().start()
+        if conf.serve_settings.algorithm is None and self.cfg.workers > 1:
+            if conf.serve_settings.worker_class == "gevent":
+                log.info("each worker loads the model itself: gevent changes Python before it is imported")
+            elif conf.serve_settings.preload == "auto":
+                self._preload()
+
+    def _preload(self) -> None:
+        before, began = forking.descriptors(), time.monotonic()
+        faulthandler.enable()
+        loading.shared = loading.load(conf.serve_settings)
+        seconds = time.monotonic() - began
+        importlib.import_module("app.serving.flask_app")  # what else the workers can share
+        faulthandler.disable()
+        self.init_signals()  # the model's code may have taken some for itself
+        why_not = forking.why_not(before)
+        if why_not is not None:
+            log.info("each worker loads the model itself: %s", why_not)
+            self._begin_anew()
+        gc.collect()
+        gc.freeze()  # so that no collection in a worker writes to the pages they share
+        log.info("the model is loaded once for %d workers, in %.2f s", self.cfg.workers, seconds)
+
+    def _begin_anew(self) -> NoReturn:
+        """Become a process that has not loaded; whoever waits on the socket goes on waiting."""
+        if any(sig in _STOP_SIGNALS for sig in self.wait_for_signals(timeout=0.001)):
+            sys.exit(0)  # the exec would forget it
+        bind = []
+        for listener in self.LISTENERS:
+            os.set_inheritable(listener.fileno(), True)
+            bind += ["--bind", f"fd://{listener.fileno()}"]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.chdir(self.START_CTX["cwd"])
+        command = [*sys.orig_argv[:-1], *bind, sys.orig_argv[-1]]
+        os.execve(sys.executable, command, {**os.environ, "MODEL_SERVER_PRELOAD": "never"})
 
     def kill_worker(self, pid: int, sig: int) -> None:
         if pid in self.WORKERS and sig in (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL):
@@ -74,7 +120,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         if self._loop.died(answered, worker.box.ready_at):
             done = "it had loaded" if worker.box.ready_at is None else "anything was answered"
             message = f"crash loop: worker after worker died before {done}, the last of {why}"
-            events.send(run_dir, events.CrashLoop(deaths.exit_code(code), message))
+            events.send(conf.run_dir, events.CrashLoop(deaths.exit_code(code), message))
             self.num_workers = 0  # the supervisor ends this process
 
 

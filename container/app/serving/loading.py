@@ -1,0 +1,41 @@
+"""Loads the runner, or says why it cannot and ends this process: a worker, or gunicorn's master."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from app import contract
+from app.errors import StartError
+from app.runners import base
+from app.serving import draining, events
+from app.settings import Settings
+
+# Loaded in gunicorn's master, before the fork; None where each worker loads for itself.
+shared: base.Runner | None = None
+
+
+def load(settings: Settings) -> base.Runner:
+    """The runner, loaded. Where it cannot be, the supervisor is told why, and this process exits."""
+    assert settings.run_dir is not None
+    run_dir = settings.run_dir
+
+    def report(why_not: str | None) -> None:
+        events.send(run_dir, events.WorkerHealth(os.getpid(), why_not))
+
+    try:
+        runner = base.choose(settings, contract.PROGRAM_DIR, report)
+        if settings.algorithm is not None:  # before the load, which may start a program and wait for it
+            draining.watch(run_dir, lambda: runner.drain(contract.DRAIN_SECONDS))
+        runner.load()
+    except StartError as error:
+        message = str(error)
+    except (Exception, SystemExit):  # noqa: BLE001  # a load may raise anything; none is swallowed
+        # The user's own: their traceback, untouched, is what helps them.
+        what = "The program" if settings.algorithm else f"The model in {settings.model_dir}"
+        message = f"{what} could not be loaded:\n{traceback.format_exc()}"
+    else:
+        return runner
+    events.send(run_dir, events.LoadFailed(os.getpid(), message))
+    sys.exit(events.LOAD_FAILED_CODE)
