@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from app.runners.algorithm.outcome import Reason, TaskError
 from app.runners.algorithm.s3.client import S3
+from app.runners.algorithm.s3.crew import Crew
 from app.runners.algorithm.s3.fetch import Limits, Wanted, fetch
 from app.runners.algorithm.s3.store import Stored, store
 from tests.support import fault_proxy
@@ -250,6 +252,31 @@ def test_a_stop_ends_a_fetch_that_stalls_and_no_temporary_file_remains(
     proxy.fault = lambda request: Stall() if request.path.endswith("large.bin") else PassOn()
     assert stopped_at_the_stall(proxy, lambda stop: fetch_all(s3, tmp_path, stop)) is Reason.STOPPED
     assert {path.name for path in tmp_path.iterdir()} <= {"empty", "small.txt"}
+
+
+def test_no_part_is_under_way_any_more_when_its_job_goes_on_after_a_failure() -> None:
+    """Else it would write to a file that is closed, or to one that has its number by now."""
+    crew, begun, ended, seen = Crew(), threading.Event(), threading.Event(), []
+
+    def slow() -> None:
+        begun.set()
+        time.sleep(0.1)
+        ended.set()
+
+    def failing() -> None:
+        raise ValueError("wrong")
+
+    def job() -> None:
+        try:
+            with crew.offer([slow, failing]) as parts:
+                assert begun.wait(PATIENCE)  # the other thread has it
+                crew.finish(parts)
+        finally:
+            seen.append(ended.is_set())
+
+    with pytest.raises(ValueError, match="wrong"):
+        crew.work([job], 2, threading.Event(), lambda _: "")
+    assert seen == [True]
 
 
 def stopped_at_the_stall(proxy: FaultProxy, step: Callable[[threading.Event], object]) -> Reason | None:

@@ -24,8 +24,8 @@ RULE = r"[A-G][1-9][0-9]?"
 # Section H has no numbers.
 CITATION = re.compile(rf"(?<![\w.\"'=+/-])({RULE}|(?<=contract )H)(?![\w=+/])")
 PATH = re.compile(r"`([\w/.-]+\.(?:py|sh|conf)|Dockerfile)`")
-# Places of this program's own, not of SageMaker's.
-NOT_IN_THE_CONTRACT = {"PROGRAM_DIR"}
+# This program's own, not SageMaker's.
+NOT_IN_THE_CONTRACT = {"PROGRAM_DIR", "VERSION", "DRAIN_SECONDS"}
 
 
 def table(*head: str) -> list[list[str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
-from app import algorithm_settings, model_settings, settings
+from app import algorithm_settings, contract, model_settings, settings
 from tests.support.server import CHECKOUT
 
 CONFIGURATION = (CHECKOUT / "docs" / "configuration.md").read_text()
@@ -39,3 +40,8 @@ def test_defaults_and_what_is_allowed_are_the_codes_own() -> None:
 def test_the_places_of_the_queue_are_the_codes_own() -> None:
     default, *_ = rows()[("MODEL_SERVER_MAX_QUEUE",)]
     assert default.startswith(f"{model_settings.DEFAULT_QUEUE},")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    package = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    assert package["project"]["version"] == contract.VERSION
