@@ -25,7 +25,7 @@ RULE = r"[A-G][1-9][0-9]?"
 CITATION = re.compile(rf"(?<![\w.\"'=+/-])({RULE}|(?<=contract )H)(?![\w=+/])")
 PATH = re.compile(r"`([\w/.-]+\.(?:py|sh|conf)|Dockerfile)`")
 # This program's own, not SageMaker's.
-NOT_IN_THE_CONTRACT = {"PROGRAM_DIR", "VERSION", "DRAIN_SECONDS"}
+NOT_IN_THE_CONTRACT = {"PROGRAM_DIR", "VERSION", "DRAIN_SECONDS", "CLIENT_GONE"}
 
 
 def table(*head: str) -> list[list[str]]:
