@@ -22,6 +22,7 @@ from app.runners.algorithm.s3.crew import Crew, Parts
 from app.runners.algorithm.s3.multipart import GONE, Multipart, Object, Part
 
 _MIB = 1024 * 1024
+_WRONG = "WrongPart"  # an S3Error's code, ours
 PART = 16 * _MIB  # what is larger goes in parts of this size, or more where there would be too many
 _PARTS = 10_000  # S3's limit
 _READ = _MIB
@@ -75,7 +76,7 @@ class Upload:
                     sha256 = self._sha256_of_what_was_sent()
                 upload.complete(self._parts)
         except S3Error as error:
-            error.retryable = error.code == GONE  # of all else, each request has been repeated before
+            error.retryable = error.code in (GONE, _WRONG)  # all other requests have been repeated before
             raise
         return sha256
 
@@ -86,7 +87,7 @@ class Upload:
             md5 = hashlib.md5(usedforsecurity=False)
             self._read(offset, length, md5)
             # Where its ETag shows what S3 has of a part, S3 need not compute the MD5 once more to check it:
-            # a wrong part is sent again, and nobody sees it before the upload is complete.
+            # with a wrong part the upload begins anew, and nobody has seen it.
             tell, query = not upload.etags_tell, upload.query(number + 1)
             etag, stored = self._put(offset, length, md5.digest(), query, {}, tell=tell)
             if stored is None and not tell:
@@ -116,7 +117,8 @@ class Upload:
         response = self._target.request("PUT", query, headers, FileRange(self._descriptor, offset, length))
         stored = of_etag(response.headers)
         if stored not in (None, (md5, 0)):
-            raise S3Error("S3 stored other bytes than were sent.", retryable=True)
+            # Not every server lets a part that it has be sent again.
+            raise S3Error("S3 stored other bytes than were sent.", code=_WRONG, retryable=tell)
         self._crew.count(length)
         return response.headers.get("etag", ""), stored and stored[0]
 
