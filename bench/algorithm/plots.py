@@ -31,15 +31,19 @@ def _bars(axes: Axes, results: Results, case: Case) -> None:
     names = list(results.runs[case])
     transfers = [results.transfer(case, name) for name in names]
     medians = [transfer.median for transfer in transfers]
-    rest = [results.whole(case, name).median - median for name, median in zip(names, medians, strict=True)]
+    ends = [results.whole(case, name).median for name in names]
+    rest = [end - median for end, median in zip(ends, medians, strict=True)]
     colours = [BLUE if name == OURS else GREY for name in names]
     places = range(len(names))
     axes.barh(places, medians, 0.7, color=colours, label="transfer")
-    bars = axes.barh(places, rest, 0.7, left=medians, color=_PALE, label="start of the program")
+    axes.barh(places, rest, 0.7, left=medians, color=_PALE, label="start of the program")
     below = [transfer.median - transfer.least for transfer in transfers]
     above = [transfer.most - transfer.median for transfer in transfers]
     axes.errorbar(medians, places, xerr=[below, above], fmt="none", ecolor=TEXT, elinewidth=1)
-    axes.bar_label(bars, labels=[f"{median:.2f}" for median in medians], padding=4, fontsize=8)
+    for place, transfer, whole in zip(places, transfers, ends, strict=True):  # clear of bar and bracket
+        end = (max(whole, transfer.most), place)
+        label = f"{transfer.median:.2f}"
+        axes.annotate(label, end, xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
     axes.set_yticks(places, names, fontsize=8)
     axes.margins(x=0.12)
     axes.set_xlabel("seconds")

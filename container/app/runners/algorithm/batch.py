@@ -20,6 +20,7 @@ from app.errors import RequestError, StartError
 from app.runners.algorithm import request, result
 from app.runners.algorithm.execution import Algorithm
 from app.runners.algorithm.outcome import TaskError
+from app.runners.algorithm.program.process import LAST_GRACE
 from app.runners.algorithm.request import Task
 from app.runners.algorithm.s3.client import S3, S3Error, retry
 
@@ -112,7 +113,7 @@ def _fetched(s3: S3, address: str) -> bytes:
 
 def _stop_at_signals(stopping: threading.Event, stop: threading.Event, grace: int) -> None:
     """SIGTERM and SIGINT let the running task end for a while, then stop it; a second stops it at once."""
-    after = max(0, contract.DRAIN_SECONDS - grace - _STOPPING_SECONDS)
+    after = contract.DRAIN_SECONDS - min(grace, LAST_GRACE) - _STOPPING_SECONDS
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from app.algorithm_settings import AlgorithmSettings
 from app.runners.algorithm import request
 from app.runners.algorithm.execution import Algorithm
+from app.runners.algorithm.program.process import LAST_GRACE
 from app.runners.algorithm.tasks import Tasks
 from app.runners.base import Answer, Context
 
@@ -37,5 +38,6 @@ class AlgorithmRunner:
         """A task has a time limit of its own, and the server's does not end it."""
 
     def drain(self, seconds: float) -> None:
-        self._tasks.drain(seconds, seconds - self._settings.grace_seconds - _STOPPING_SECONDS)
+        grace = min(self._settings.grace_seconds, LAST_GRACE)
+        self._tasks.drain(seconds, seconds - grace - _STOPPING_SECONDS)
         self._algorithm.end()

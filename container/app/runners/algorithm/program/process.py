@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import secrets
 import signal
@@ -35,6 +36,10 @@ _LOOK_FOR_STOP = 0.25  # seconds; an end is noticed at once
 _LOOK_FOR_END = 0.02  # seconds between two looks at what is being stopped
 _MOST_SECONDS_OF_KILLING = 5.0
 _MOST_LOOKS = 100  # where others start processes without end
+
+
+# Seconds: the most grace where the server itself is stopping, and has 30 s in all (A3).
+LAST_GRACE = 18
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,9 @@ class Process:
         """Its exit code, or minus the signal that ended it; None where it still runs so much later."""
         return self.code if self._ended.wait(seconds) else None
 
-    def stop(self) -> None:
-        """End all of it: SIGTERM, the grace, SIGKILL."""
-        deadline = time.monotonic() + self._grace
+    def stop(self, most_grace: float = math.inf) -> None:
+        """End all of it: SIGTERM, its grace or less, SIGKILL."""
+        deadline = time.monotonic() + min(self._grace, most_grace)
         self._signal_all(signal.SIGTERM)
         # Not for the program itself alone: a shell dies before its children, which may be saving.
         while time.monotonic() < deadline and self._living():
@@ -185,7 +190,7 @@ def run(program: Program, seconds: float, stop: threading.Event, lines: Lines) -
             timed_out = time.monotonic() >= deadline
             stopped = not timed_out and stop.is_set()
             if timed_out or stopped:
-                process.stop()
+                process.stop(LAST_GRACE if stopped else math.inf)
                 break
     finally:
         process.finish()

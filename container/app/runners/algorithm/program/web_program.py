@@ -22,7 +22,7 @@ from http import HTTPStatus
 
 from app.runners.algorithm.outcome import Reason, TaskError
 from app.runners.algorithm.program.output import Lines
-from app.runners.algorithm.program.process import Process, Program, how_it_ended
+from app.runners.algorithm.program.process import LAST_GRACE, Process, Program, how_it_ended
 
 log = logging.getLogger("process")
 
@@ -108,7 +108,7 @@ class WebProgram:
         self._stopped.set()
         self._tell("The program has been stopped.")
         if self._process is not None:
-            self._process.stop()
+            self._process.stop(LAST_GRACE)  # it ends with the server
             self._process.finish()
 
     def _invoke(self, process: Process, seconds: float, stop: threading.Event) -> Invoked:
