@@ -6,14 +6,28 @@ access log on stdout in the same shape.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
 
 # Set by the predictor for the time of one request.
 request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
+# The name of the task that the algorithm runner is at.
+_task: contextvars.ContextVar[str | None] = contextvars.ContextVar("task", default=None)
+
+
+@contextlib.contextmanager
+def of_task(name: str) -> Iterator[None]:
+    """For the time of the block every line names this task; in threads, where they have this context."""
+    token = _task.set(name)
+    try:
+        yield
+    finally:
+        _task.reset(token)
 
 
 class JsonFormatter(logging.Formatter):
@@ -32,6 +46,8 @@ class JsonFormatter(logging.Formatter):
         }
         if (current := request_id.get()) is not None:
             line["request_id"] = current
+        if (name := _task.get()) is not None:
+            line["task"] = name
         line |= getattr(record, "fields", {})
         line["message"] = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:

@@ -197,6 +197,8 @@ def test_two_run_at_once_and_a_third_is_told_to_come_again(
         there = f"echo $ALGORITHM_INPUT > '{tmp_path}/{mine}'\n"
         return there + waiting_for(tmp_path / other) + waiting_for(tmp_path / "go")
 
+    done = task(s3, "done-before")
+    before = server.post(done).content
     answers = [
         pool.submit(server.post, task(s3, "meets-1", meets("one", "two"))),
         pool.submit(server.post, task(s3, "meets-2", meets("two", "one"))),
@@ -207,6 +209,7 @@ def test_two_run_at_once_and_a_third_is_told_to_come_again(
     refused = server.post(third)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert refused.json()["detail"].startswith("2 tasks run already")
+    assert server.post(done).content == before, "what is there already needs no place"
     assert server.ping() == 200
     assert metric(server, "longshore_tasks_running") == 2
     (tmp_path / "go").touch()

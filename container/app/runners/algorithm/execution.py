@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from app import logs
 from app.algorithm_settings import AlgorithmSettings
 from app.errors import RequestError, StartError
 from app.runners.algorithm import folders, metrics, result, setup
@@ -41,16 +42,6 @@ from app.runners.algorithm.s3.client import S3, S3Error, retry
 log = logging.getLogger("task")
 
 _MB = 1_000_000
-_current: contextvars.ContextVar[str | None] = contextvars.ContextVar("task", default=None)
-
-
-def _name_the_task(record: logging.LogRecord) -> bool:
-    if (pk := _current.get()) is not None:
-        record.fields = {"task": pk}
-    return True
-
-
-log.addFilter(_name_the_task)  # whichever step logs, in whichever of its threads
 
 
 @dataclass
@@ -122,21 +113,24 @@ class Algorithm:
         place: its number among those that run at once. Where the task ended well before, that is its
         result, and nothing runs. RequestError 502 where the result file cannot be stored.
         """
-        token = _current.set(task.pk)
-        try:
+        with logs.of_task(task.pk):
             return self._answer(task, place, stop)
-        finally:
-            _current.reset(token)
+
+    def known(self, task: Task) -> bytes | None:
+        """The result file that answers this task without running it; None where there is none."""
+        with logs.of_task(task.pk):
+            try:
+                known = None if task.rerun else self._known_result(task)
+            except S3Error as error:  # then neither could the new one be stored, most likely, but it may
+                log.warning("whether the task has a result already is not known: %s", error)
+                return None
+            if known is not None:
+                log.info("the task ended well before: answered from its result file")
+                metrics.answered.inc()
+            return known
 
     def _answer(self, task: Task, place: int, stop: threading.Event) -> bytes:
-        try:
-            known = None if task.rerun else self._known_result(task)
-        except S3Error as error:  # then neither could the new one be stored, most likely, but it may
-            log.warning("whether the task has a result already is not known: %s", error)
-            known = None
-        if known is not None:
-            log.info("the task ended well before: answered from its result file")
-            metrics.answered.inc()
+        if (known := self.known(task)) is not None:
             return known
         log.info("the task begins: %d inputs", len(task.inputs))
         record = _Record()

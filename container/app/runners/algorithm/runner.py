@@ -24,7 +24,9 @@ class AlgorithmRunner:
     def __init__(self, settings: AlgorithmSettings, report: Callable[[str | None], None]) -> None:
         self._settings = settings
         self._algorithm = Algorithm(settings, report)
-        self._tasks = Tasks(self._algorithm.perform, settings.concurrency, settings.wait_seconds)
+        self._tasks = Tasks(
+            self._algorithm.perform, self._algorithm.known, settings.concurrency, settings.wait_seconds
+        )
 
     def load(self) -> None:
         self._algorithm.start()
