@@ -31,13 +31,15 @@ def as_another_user(*command: str) -> list[str]:
 def open_to_all(folder: Path) -> None:
     """Let other users into a folder of pytest's, which are for one's own eyes, and into those around it.
 
-    It stops at the first that is open already: what lies above pytest's folders is not ours to change.
+    It stops at the first that is open already, but for pytest's own, which another run of pytest may have
+    closed again above one that is open: what lies above those is not ours to change.
     """
     for parent in (folder, *folder.parents):
         mode = parent.stat().st_mode
-        if mode & 0o005 == 0o005:
+        if mode & 0o005 != 0o005:
+            parent.chmod(mode | 0o055)
+        elif not parent.name.startswith("pytest-"):
             return
-        parent.chmod(mode | 0o055)
 
 
 @dataclass(frozen=True)
