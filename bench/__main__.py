@@ -8,10 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import BenchError, machine, measure, page, plots
+from bench import BenchError, machine, measure, page, pages, plots
 from bench.load import why_no_wrk
 from bench.results import Results
-from bench.servers import HERE
 
 
 def main() -> int:
@@ -39,26 +38,16 @@ def main() -> int:
         machine.image("Classic", options.classic_image),
         machine.image("Longshore", options.image),
     ]
-    _write(results, _folder(options))
+    _write(results, pages.folder(options))
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round of each case, as a first look")
+    pages.options(parser, "one short round of each case, as a first look")
     parser.add_argument("--image", default="longshore:bench", metavar="TAG", help="our image, to be weighed")
     parser.add_argument("--classic-image", default="longshore-bench:classic", metavar="TAG")
-    where = "where the page goes: bench/, or a new temporary folder with --quick"
-    parser.add_argument("--out", type=Path, metavar="DIR", help=where)
     return parser.parse_args()
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    if options.out:
-        chosen: Path = options.out
-        return chosen
-    # A quick look must not replace the figures that are kept.
-    return Path(tempfile.mkdtemp(prefix="longshore-bench-page-")) if options.quick else HERE
 
 
 def _write(results: Results, folder: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from bench import pages
 from bench.load import CSV, JSON
 from bench.measure import BUSY, BUSY_CONNECTIONS, CONNECTIONS, ROW_SUM
 from bench.results import Case, Results, Spread
@@ -64,7 +65,7 @@ def _expected(results: Results) -> str:
         [what, str(workers), expected, measured, "yes" if met else "**no**"]
         for what, workers, expected, measured, met in verdicts(results)
     ]
-    table = _table(["What", "Workers", "Expected", "Measured", "Met"], rows, right=(1,))
+    table = pages.table(["What", "Workers", "Expected", "Measured", "Met"], rows, right=(1,))
     return f"## What was expected, and what came out\n\n{table}"
 
 
@@ -88,10 +89,10 @@ not of a model. The body is a table of 10 rows and 20 columns of floats, as CSV 
                 ]
                 latencies.append(case + latency)
     head = ["Workers", "Body", "Connections", "Classic, req/s", "Longshore, req/s", "Ratio"]
-    text += f"\n\n{_table(head, rates, right=(0, 2, 3, 4, 5))}"
+    text += f"\n\n{pages.table(head, rates, right=(0, 2, 3, 4, 5))}"
     head = ["Workers", "Body", "Connections", "p50 ms: classic", "Longshore", "Ratio"]
     head += ["p99 ms: classic", "Longshore", "Ratio"]
-    return f"{text}\n\n{_table(head, latencies, right=(0, *range(2, 9)))}"
+    return f"{text}\n\n{pages.table(head, latencies, right=(0, *range(2, 9)))}"
 
 
 def _cpu(results: Results) -> str:
@@ -106,7 +107,7 @@ def _cpu(results: Results) -> str:
 What one request costs the whole process tree, nginx included, at 64 connections. This depends far less
 than the figures above on what else the machine does.
 
-{_table(head, rows, right=(0, 2, 3, 4))}"""
+{pages.table(head, rows, right=(0, 2, 3, 4))}"""
 
 
 def _classes(results: Results) -> str:
@@ -131,7 +132,7 @@ above 3 ms means that both requests wait for one worker while the other has noth
             row += [f"{rate.median / base.median:.2f} ×", _ms(p50), _ms(p99), _ms(longest)]
             rows.append([*row, f"{p99.median / p50.median:.1f}"])
     head = ["Connections", "Server", "req/s", "to classic", "p50 ms", "p99 ms", "longest ms", "p99 / p50"]
-    text += f"\n\n{_table(head, rows, right=(0, *range(2, 8)))}"
+    text += f"\n\n{pages.table(head, rows, right=(0, *range(2, 8)))}"
     text += """
 
 Stock gthread is Longshore with the threads of gunicorn's own worker class instead of those in
@@ -151,7 +152,7 @@ The second table is the model that costs nothing, at two workers.
             rows.append(row)
     head = ["Body", "Connections", "gthread, req/s", "gevent, req/s", "stock gthread, req/s"]
     head += ["p99 ms: gthread", "gevent", "stock gthread"]
-    return text + _table(head, rows, right=range(1, 8))
+    return text + pages.table(head, rows, right=range(1, 8))
 
 
 def _start(results: Results) -> str:
@@ -159,9 +160,9 @@ def _start(results: Results) -> str:
     for workers in (1, 2):
         classic, ours = _starts(results, CLASSIC, workers), _starts(results, results.default_class, workers)
         ratio = f"{classic.median / ours.median:.1f} ×"
-        rows.append([str(workers), _seconds(classic), _seconds(ours), ratio])
+        rows.append([str(workers), pages.seconds(classic), pages.seconds(ours), ratio])
     count = len(next(iter(results.starts.values())))
-    table = _table(["Workers", "Classic, s", "Longshore, s", "Ratio"], rows, right=range(4))
+    table = pages.table(["Workers", "Classic, s", "Longshore, s", "Ratio"], rows, right=range(4))
     return f"""## Start
 
 From the creation of the process to the first 200 on `/ping`, asked every 5 ms. Starts of each: {count},
@@ -189,7 +190,7 @@ def _memory(results: Results) -> str:
 The proportional set size (PSS) over the whole process tree, nginx included, after a second of CSV and a
 second of JSON over 64 connections. A page that several processes share counts once.
 
-{_table(head, rows, right=range(6))}"""
+{pages.table(head, rows, right=range(6))}"""
 
 
 def _images(results: Results) -> str:
@@ -204,11 +205,11 @@ As `docker image inspect` gives it: all layers, unpacked. Each holds what its ow
 scikit-learn in both, pandas in the classic one. What is not measured says why;
 [classic/Dockerfile](classic/Dockerfile) and `make image` build the two.
 
-{_table(["Image", "Tag", "Size"], rows)}"""
+{pages.table(["Image", "Tag", "Size"], rows)}"""
 
 
 def _method(results: Results) -> str:
-    machine = _table(["", ""], [[name, said] for name, said in results.machine.items()])
+    machine = pages.table(["", ""], [[name, said] for name, said in results.machine.items()])
     return f"""## How it was measured, and what it does not say
 
 - `wrk -t1` with 1, 8 and 64 connections for {results.seconds} s a case, after a warm-up. The servers that are
@@ -265,7 +266,7 @@ def _label(results: Results, server: str) -> str:
 
 
 def _rate(spread: Spread) -> str:
-    return _spread(spread, ",.0f")
+    return pages.spread(spread, ",.0f")
 
 
 def _ms(spread: Spread) -> str:
@@ -273,22 +274,8 @@ def _ms(spread: Spread) -> str:
 
 
 def _microseconds(spread: Spread) -> str:
-    return _spread(spread, ",.0f")
-
-
-def _seconds(spread: Spread) -> str:
-    return _spread(spread, ".2f")
+    return pages.spread(spread, ",.0f")
 
 
 def _megabytes(spread: Spread) -> str:
-    return _spread(spread, ".0f")
-
-
-def _spread(spread: Spread, form: str) -> str:
-    median, least, most = (format(value, form) for value in (spread.median, spread.least, spread.most))
-    return median if least == most else f"{median} ({least}–{most})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    rule = ["---:" if column in right else "---" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+    return pages.spread(spread, ".0f")

@@ -11,14 +11,13 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import BenchError, machine
+from bench import BenchError, machine, pages
 from bench.algorithm import overhead, page, plots
 from bench.algorithm.contestants import everybody, program
 from bench.algorithm.jobs import Objects
 from bench.algorithm.results import Results
 from bench.algorithm.server import LastingServer
 from bench.algorithm.transfers import Transfers
-from bench.servers import HERE
 
 FULL = (Objects("large", 1, 2**30), Objects("small", 2000, 50_000))
 QUICK = (Objects("large", 1, 64 * 2**20), Objects("small", 200, 50_000))
@@ -41,15 +40,13 @@ def main() -> int:
         except BenchError as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-    _write(results, _folder(options))
+    _write(results, pages.folder(options))
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.algorithm", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of little data, as a first look")
-    where = "where the page goes: bench/, or a new temporary folder with --quick"
-    parser.add_argument("--out", type=Path, metavar="DIR", help=where)
+    pages.options(parser, "one round of little data, as a first look")
     return parser.parse_args()
 
 
@@ -76,14 +73,6 @@ def _programs(folder: Path) -> dict[str, str]:
 
 def _output(*command: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout.splitlines()
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    if options.out:
-        chosen: Path = options.out
-        return chosen
-    # A quick look must not replace the figures that are kept.
-    return Path(tempfile.mkdtemp(prefix="longshore-bench-page-")) if options.quick else HERE
 
 
 def _write(results: Results, folder: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench import pages
 from bench.algorithm.contestants import OURS
 from bench.algorithm.overhead import WARM
 from bench.algorithm.results import Case, Results
@@ -68,7 +68,7 @@ def _expected(results: Results) -> str:
         [each.what, each.expected, each.measured, "yes" if each.met else "**no**"]
         for each in verdicts(results)
     ]
-    table = _table(["What", "Expected", "Measured", "Met"], rows)
+    table = pages.table(["What", "Expected", "Measured", "Met"], rows)
     return f"## What was expected, and what came out\n\n{table}"
 
 
@@ -92,31 +92,31 @@ def _case(results: Results, case: Case) -> str:
         rows.append(
             [
                 f"**{name}**" if ours else name,
-                _seconds(transfer),
+                pages.seconds(transfer),
                 f"{objects.megabytes / transfer.median:,.0f}",
                 "" if ours else f"{results.ratio(case, name, whole=False):.2f} ×",
-                _seconds(whole),
+                pages.seconds(whole),
                 "" if ours else f"{results.ratio(case, name, whole=True):.2f} ×",
                 f"{results.cpu_seconds(case, name):.2f}",
                 f"{results.peak_mb(case, name):.0f}",
             ]
         )
     head = ["Who", "Transfer, s", "MB/s", "Ratio", "Whole process, s", "Ratio", "CPU, s", "Memory, MB"]
-    return f"### {_VERBS[case.verb]}: {objects.words}\n\n{_table(head, rows, right=range(1, 8))}"
+    return f"### {_VERBS[case.verb]}: {objects.words}\n\n{pages.table(head, rows, right=range(1, 8))}"
 
 
 def _starts(results: Results) -> str:
     rows = []
     for name, start in results.starts.items():
-        row = [name, _seconds(Spread.of(start.nothing))]
-        rows.append(row + [_seconds(Spread.of(start.tiny[verb])) for verb in ("fetch", "store")])
+        row = [name, pages.seconds(Spread.of(start.nothing))]
+        rows.append(row + [pages.seconds(Spread.of(start.tiny[verb])) for verb in ("fetch", "store")])
     head = ["Who", "Doing nothing, s", "Fetching one byte, s", "Storing one byte, s"]
     return f"""### What the start of a command takes
 
 Doing nothing is `aws --version` and `rclone version`. What is taken off above is the one byte, which is
 more: it is the more generous to the command.
 
-{_table(head, rows, right=range(1, 4))}"""
+{pages.table(head, rows, right=range(1, 4))}"""
 
 
 def _overheads(results: Results) -> str:
@@ -133,14 +133,14 @@ no output, until the answer is there. Both servers run side by side, get their t
 time, each with a prefix of its own, and store a result file in the same S3 each time. The first
 {WARM} are thrown away. Ours answers through nginx and gunicorn."""
     if rows:
-        text += f"\n\n{_table(head, rows, right=range(1, 5))}"
+        text += f"\n\n{pages.table(head, rows, right=range(1, 5))}"
     for reason in results.not_measured:
         text += f"\n\nNot measured: {reason}."
     return text
 
 
 def _method(results: Results) -> str:
-    machine = _table(["", ""], [[name, said] for name, said in results.machine.items()])
+    machine = pages.table(["", ""], [[name, said] for name, said in results.machine.items()])
     return f"""## How it was measured, and what it does not say
 
 - Ours is `fetch()` and `store()` of the runner, in a new process each time, with as many connections as
@@ -167,19 +167,5 @@ def _method(results: Results) -> str:
 {machine}"""
 
 
-def _seconds(spread: Spread) -> str:
-    return _spread(spread, ".2f")
-
-
 def _ms(spread: Spread) -> str:
-    return _spread(spread, ".1f")
-
-
-def _spread(spread: Spread, form: str) -> str:
-    median, least, most = (format(value, form) for value in (spread.median, spread.least, spread.most))
-    return median if least == most else f"{median} ({least}–{most})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    rule = ["---:" if column in right else "---" for column in range(len(head))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+    return pages.spread(spread, ".1f")

@@ -103,8 +103,10 @@ class S3Server(_Server):
     start on, and is ended at the end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        """options: of rclone's own, which count rather than ours."""
         super().__init__()
+        self._options = options
         self.folder = folder / "buckets"
         self._log = folder / "rclone.log"
         self._port = free_port()
@@ -116,6 +118,7 @@ class S3Server(_Server):
         command += ["--addr", f"127.0.0.1:{self._port}", "--auth-key", f"{self.access_key},{self.secret_key}"]
         # Not 0s: with it rclone never ends to list folders that are ten or so below each other.
         command += ["--config", "/dev/null", "--vfs-cache-mode", "off", "--dir-cache-time", "1ms"]
+        command += self._options
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
