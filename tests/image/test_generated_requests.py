@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.server import Server
+from tests.support.server import Server, wait_until
 
+WORKERS = 2
 CONTENT_TYPES = (
     "application/json",
     "text/csv",
@@ -33,7 +34,7 @@ NPY = bytes(np.lib.format.magic(1, 0))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("generated")
-    with Server(folder, "sums_or_refuses", MODEL_SERVER_WORKERS=2, LOG_LEVEL="ERROR") as running:
+    with Server(folder, "sums_or_refuses", MODEL_SERVER_WORKERS=WORKERS, LOG_LEVEL="ERROR") as running:
         yield running
 
 
@@ -80,7 +81,8 @@ def check(server: Server, connection: http.client.HTTPConnection, body: bytes, s
 
 
 def test_no_generated_request_gets_a_5xx_or_ends_a_worker(server: Server) -> None:
-    before = server.workers()
+    # The server is ready once one of its workers is.
+    before = wait_until(lambda: len(found := server.workers()) == WORKERS and found, "both workers")
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     check(server, connection)
     connection.close()
