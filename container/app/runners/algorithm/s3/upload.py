@@ -23,7 +23,7 @@ from app.runners.algorithm.s3.multipart import GONE, Multipart, Object, Part
 
 _MIB = 1024 * 1024
 _WRONG = "WrongPart"  # an S3Error's code, ours
-PART = 16 * _MIB  # what is larger goes in parts of this size, or more where there would be too many
+PART = 8 * _MIB  # what is larger goes in parts of this size, or more where there would be too many
 _PARTS = 10_000  # S3's limit
 _READ = _MIB
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
