@@ -1,6 +1,6 @@
 """A few threads that do many jobs: whoever begins a job may offer parts of it, which all others help with.
 
-Two threads begin, and more join them while they are mostly waiting. Where S3 answers at once, more of them
+A few threads begin, and more join them while they are mostly waiting. Where S3 answers at once, more of them
 only take the processor and the interpreter's lock from each other: a GiB takes 16 threads a third longer.
 """
 
@@ -23,7 +23,7 @@ MB = 1_000_000
 _log = logging.getLogger("task")
 
 _LOOK_S = 0.1
-_FIRST = 2  # threads
+_FEWEST, _FIRST = 2, 4  # threads: two for the parts of a single job, up to four for many jobs
 _SHARE = 0.2  # of the processors: where the threads take more, they are not mostly waiting
 _REPORT_S = 5.0
 _SHORT_S = 1.0  # what takes less is not worth a line of every task's log
@@ -70,9 +70,8 @@ class Crew:
         enough, taken = _SHARE * machine.cpus(), 0.0
         with ThreadPoolExecutor(threads, "transfer") as pool:
             try:
-                # Of a few jobs each has a thread: most of their time is S3's, to answer.
-                first = len(jobs) if _FIRST <= len(jobs) <= threads else min(_FIRST, threads)
-                working = self._start(pool, jobs, first)
+                first = max(_FEWEST, min(_FIRST, len(jobs)))
+                working = self._start(pool, jobs, min(first, threads))
                 while wait(working, timeout=_LOOK_S).not_done:
                     if stop.is_set():
                         self._fail(stopped())
