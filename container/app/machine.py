@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def children(parent: int) -> set[int]:
         if int(its_parent) == parent and state != "Z":
             found.add(int(path.parent.name))
     return found
+
+
+def reaped() -> Iterator[tuple[int, int]]:
+    """The pid and the exit code, negative for a signal's number, of each child that has ended, taken in here.
+
+    Of PID 1 they are orphans, too.
+    """
+    with contextlib.suppress(ChildProcessError):  # there is no child at all
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended[0], os.waitstatus_to_exitcode(ended[1])
 
 
 def _cgroup_directories(roots: Roots, controller: str) -> list[Path]:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from app import machine
+
 _LOOK_AGAIN_SECONDS = 0.01
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -54,16 +56,10 @@ class Children:
 
     def reap(self) -> None:
         """Take in who has ended, orphans that PID 1 inherits included."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, code in machine.reaped():
             for name, child in self._pids.items():
                 if child == pid:
-                    self.exited[name] = os.waitstatus_to_exitcode(status)
+                    self.exited[name] = code
 
     def pid(self, name: str) -> int:
         return self._pids[name]

@@ -19,6 +19,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
+from app import machine
 from app.serving import deaths, events, forking, loading
 from app.serving import gunicorn_conf as conf
 
@@ -86,16 +87,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         super().murder_workers()
 
     def reap_workers(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, code in machine.reaped():
             worker = self.WORKERS.pop(pid, None)
             if worker is not None:  # otherwise an orphan, where this is PID 1, or a load's child process
-                self._buried(worker, os.waitstatus_to_exitcode(status))
+                self._buried(worker, code)
 
     def _buried(self, worker: Any, code: int) -> None:
         worker.tmp.close()

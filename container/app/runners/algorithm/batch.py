@@ -20,14 +20,13 @@ from app.errors import RequestError, StartError
 from app.runners.algorithm import request, result
 from app.runners.algorithm.execution import Algorithm
 from app.runners.algorithm.outcome import TaskError
-from app.runners.algorithm.program.process import LAST_GRACE
+from app.runners.algorithm.program.process import may_run_on
 from app.runners.algorithm.request import Task
 from app.runners.algorithm.s3.client import S3, S3Error, retry
 
 log = logging.getLogger("invoke")
 
 _LIST_MAX = 64 << 20  # bytes of a list of tasks in S3
-_STOPPING_SECONDS = 5
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -113,7 +112,7 @@ def _fetched(s3: S3, address: str) -> bytes:
 
 def _stop_at_signals(stopping: threading.Event, stop: threading.Event, grace: int) -> None:
     """SIGTERM and SIGINT let the running task end for a while, then stop it; a second stops it at once."""
-    after = contract.DRAIN_SECONDS - min(grace, LAST_GRACE) - _STOPPING_SECONDS
+    after = may_run_on(contract.DRAIN_SECONDS, grace)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
 

@@ -249,10 +249,9 @@ def _readable(folder: Path) -> None:
 def _writable(folder: Path, identity: Identity) -> None:
     """Let the program write there: by making it the owner where we can, else by letting everybody."""
     mode = 0o777
-    if os.geteuid() == 0 and (identity.uid is not None or identity.gid is not None):
+    if os.geteuid() == 0 and identity.owner is not None:
         with suppress(PermissionError):  # a volume that knows no owners
-            ids = (-1 if number is None else number for number in (identity.uid, identity.gid))
-            os.chown(folder, *ids, follow_symlinks=False)
+            os.chown(folder, *identity.owner, follow_symlinks=False)
             mode = 0o755
     try:
         folder.chmod(mode)

@@ -20,6 +20,9 @@ from app.runners.algorithm.request import Task
 SIGNATURE_HEADER = "x-amz-meta-signature_hmac_sha256"  # the stored object's metadata, as S3's headers
 
 
+SHIM_VERSION = f"longshore {contract.VERSION}"  # in a field that callers of the old system require
+
+
 class Output(msgspec.Struct, frozen=True):
     """One stored object. size in bytes; sha256 in hexadecimal."""
 
@@ -52,7 +55,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     user_process_last_stderr_lines: list[str] = []
     exec_duration: timedelta | None = None
     invoke_duration: timedelta | None = None
-    sagemaker_shim_version: str = f"longshore {contract.VERSION}"  # a field that their callers require
+    sagemaker_shim_version: str = SHIM_VERSION
     reason: Reason
     durations: dict[str, float]
     progress: Reached | None = None

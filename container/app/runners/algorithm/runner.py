@@ -10,12 +10,9 @@ from collections.abc import Callable
 from app.algorithm_settings import AlgorithmSettings
 from app.runners.algorithm import request
 from app.runners.algorithm.execution import Algorithm
-from app.runners.algorithm.program.process import LAST_GRACE
+from app.runners.algorithm.program.process import may_run_on
 from app.runners.algorithm.tasks import Tasks
 from app.runners.base import Answer, Context
-
-# Of the time to drain: what stopping a task, and storing its result file, may take beside its grace.
-_STOPPING_SECONDS = 5
 
 
 class AlgorithmRunner:
@@ -40,6 +37,5 @@ class AlgorithmRunner:
         """A task has a time limit of its own, and the server's does not end it."""
 
     def drain(self, seconds: float) -> None:
-        grace = min(self._settings.grace_seconds, LAST_GRACE)
-        self._tasks.drain(seconds, seconds - grace - _STOPPING_SECONDS)
+        self._tasks.drain(seconds, may_run_on(seconds, self._settings.grace_seconds))
         self._algorithm.end()

@@ -8,7 +8,6 @@ import tempfile
 import threading
 from pathlib import Path
 
-from app import contract
 from app.algorithm_settings import AlgorithmSettings
 from app.errors import StartError
 from app.runners.algorithm import folders, result
@@ -65,7 +64,7 @@ def leave_result(settings: AlgorithmSettings, s3: S3, failure: str | None) -> No
         {
             "return_code": 0 if failure is None else 1,
             "user_safe_error_message": failure or "",
-            "sagemaker_shim_version": contract.VERSION,
+            "sagemaker_shim_version": result.SHIM_VERSION,
         }
     ).encode()
     bucket, key = (
@@ -100,10 +99,5 @@ def _unpack(
         wanted = [fetch.Wanted(bucket, key, file, key)]
         fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop)
         limits = archive.Limits(settings.max_files, None, settings.max_ratio)
-        owner = (
-            None
-            if identity.uid is None and identity.gid is None
-            else (-1 if identity.uid is None else identity.uid, -1 if identity.gid is None else identity.gid)
-        )
-        files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=owner)
+        files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=identity.owner)
     log.info("unpacked %d files of %.200s into %s", files, key, target)

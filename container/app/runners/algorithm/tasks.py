@@ -103,12 +103,11 @@ class Tasks:
                     place = next(place for place in range(self._places) if place not in taken)
                     running = self._running[task.fingerprint] = _Running(task, place)
                     return running, True
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())) and (
-                    time.monotonic() >= deadline
-                ):
+                if (left := deadline - time.monotonic()) <= 0:
                     tasks = "One task runs" if self._places == 1 else f"{self._places} tasks run"
                     raise RequestError(
                         503,
                         f"{tasks} already, and no place became free in time. Send it again.",
                         _RETRY_AFTER,
                     )
+                self._changed.wait(left)

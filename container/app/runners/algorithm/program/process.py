@@ -40,6 +40,12 @@ _MOST_LOOKS = 100  # where others start processes without end
 
 # Seconds: the most grace where the server itself is stopping, and has 30 s in all (A3).
 LAST_GRACE = 18
+_LEAVING = 5  # seconds: what stopping a task, and storing its result file, may take beside its grace
+
+
+def may_run_on(seconds: float, grace: float) -> float:
+    """For how many seconds a task may go on where the server ends in so many, and then has this grace."""
+    return seconds - min(grace, LAST_GRACE) - _LEAVING
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,13 @@ class Identity:
     groups: tuple[int, ...] | None = None
     home: str | None = None
 
+    @property
+    def owner(self) -> tuple[int, int] | None:
+        """The ids for chown, -1 for one that stays as it is; None where both do."""
+        if self.uid is None and self.gid is None:
+            return None
+        return (-1 if self.uid is None else self.uid), (-1 if self.gid is None else self.gid)
+
 
 def parse(text: str, extra_groups: bool) -> Identity:
     """`user[:group]` or `:group`, each a name or a number; '' stays who we are.
