@@ -240,11 +240,14 @@ def test_with_the_wrong_credentials_the_answer_is_502_and_no_traceback(s3: S3Ser
 
 
 def test_a_program_that_cannot_be_started_is_told_in_the_result_file(s3: S3Server, tmp_path: Path) -> None:
-    with serve(tmp_path, s3, ALGORITHM_COMMAND='["/no/such/program"]') as server:
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    with serve(tmp_path, s3, ALGORITHM_COMMAND=f'["{program}"]') as server:
         result = server.post(task(s3, "no-program")).json()
     assert result == stored(s3, "no-program")
     assert (result["reason"], result["return_code"]) == ("start", 1)
-    assert "/no/such/program cannot be started: there is no such file" in result["user_safe_error_message"]
+    assert "cannot be started: its first line asks for /no/such" in result["user_safe_error_message"]
     assert s3.client.head_object(Bucket=OUTPUTS, Key=f"no-program/{RESULT}")["Metadata"] == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.algorithm_settings import AlgorithmSettings
+from app.errors import StartError
 from app.runners.algorithm.folders import Folders, empty
 from app.runners.algorithm.program import command, process
 from app.runners.algorithm.program.output import Lines
@@ -39,7 +41,7 @@ class Mode(Protocol):
     """How tasks are done."""
 
     def start(self) -> None:
-        """Once, before the first task; raises TaskError."""
+        """Once, before the first task; raises TaskError, or StartError where a setting is at fault."""
 
     def progress_file(self, folders: Folders) -> Path:
         """Where the program may write its progress on this task."""
@@ -71,7 +73,12 @@ class ExecMode:
         self._identity = identity
 
     def start(self) -> None:
-        """Nothing runs before the first task."""
+        """Raises StartError where there is no such program: no task could do well."""
+        name = self._argv[0]
+        if "{" not in name and shutil.which(name, os.F_OK) is None:  # a folder in braces is known later
+            variable = "ALGORITHM_COMMAND" if self._settings.command else "ALGORITHM_ENTRYPOINT_B64J"
+            remedy = "Copy the program into the image, or name it by its whole path."
+            raise StartError(variable, f"there is no program {name!r}.", remedy)
 
     def progress_file(self, folders: Folders) -> Path:
         return folders.scratch / "progress"
