@@ -88,8 +88,8 @@ def test_tarballs_are_unpacked_before_it_is_ready_and_taken_away_at_the_end(
 FAULTS: dict[str, tuple[dict[str, str], str]] = {
     "a missing program": (
         {"ALGORITHM_COMMAND": '["no-such-program", "{input}"]'},
-        "ALGORITHM_COMMAND: there is no program 'no-such-program'. Copy the program into the image, or name it"
-        " by its whole path.",
+        "ALGORITHM_COMMAND: there is no program 'no-such-program'. Copy the program into the image, or"
+        " name it by its whole path.",
     ),
     "a missing tarball": (
         {"ALGORITHM_MODEL": f"s3://{INPUTS}/no-such.tar.gz"},
