@@ -1,7 +1,7 @@
-"""`python -m bench.application`: what two shortcuts inside a worker save, each beside what it passes by.
+"""`python -m bench.application`: what three shortcuts inside a worker save, each beside what it passes by.
 
-In one process, without nginx and gunicorn: POST /invocations with and without Flask's dispatch, and CSV read
-by our decoder and by pandas. Writes bench/application.md.
+In one process, without nginx: a request read and answered by gunicorn's parser and by ours, POST /invocations
+with and without Flask's dispatch, and CSV read by our decoder and by pandas. Writes bench/application.md.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import statistics
 import sys
 import tempfile
@@ -33,10 +34,50 @@ def main() -> int:
         code.mkdir(parents=True)
         shutil.copy(HERE / "models" / "rowsum.py", code / "inference.py")
         os.environ |= {"ML_ROOT": f"{folder}/ml", "PROMETHEUS_MULTIPROC_DIR": folder}
-        page = _page(_dispatch(), _decoding())
+        page = _page(_exchange(), _dispatch(), _decoding())
     (HERE / "application.md").write_text(page)
     print(page, end="")
     return 0
+
+
+def _exchange() -> tuple[float, float]:
+    """Microseconds of a request read from a socket and an answer written, by gunicorn and by exchange.py."""
+    from gunicorn.config import Config
+    from gunicorn.http import wsgi
+    from gunicorn.workers.gthread import TConn
+
+    from app.serving import exchange
+
+    config = Config()
+    config.set("http_parser", "python")  # as gunicorn_conf.py has it
+    ours, theirs = socket.socketpair()
+    connection = TConn(config, ours, "", "")
+    request = (
+        b"POST /invocations HTTP/1.1\r\nHost: bench\r\nX-Longshore-Received: 1.0\r\n"
+        b"Content-Type: text/csv\r\nX-Amzn-SageMaker-Inference-Id: bench\r\nContent-Length: %d\r\n\r\n"
+        % len(CSV.content)
+    ) + CSV.content
+    headers = [("Content-Type", "text/csv"), ("Content-Length", "4"), ("X-Longshore-Records", "10")]
+
+    def gunicorns() -> None:
+        theirs.sendall(request)
+        parsed = next(connection.parser)
+        response, environ = wsgi.create(parsed, ours, "", "", config)
+        assert environ["wsgi.input"].read() == CSV.content
+        response.start_response("200 OK", headers)
+        response.write(b"1.0\n")
+        response.close()
+        theirs.recv(65536)
+
+    def shorter() -> None:
+        theirs.sendall(request)
+        assert exchange.Arrived(connection).body == CSV.content
+        exchange.send(ours, 200, headers, b"1.0\n", last=False)
+        theirs.recv(65536)
+
+    with ours, theirs:
+        connection.init()
+        return _in_turns(gunicorns, shorter)
 
 
 def _dispatch() -> tuple[float, float]:
@@ -91,16 +132,17 @@ def _in_turns(one: Callable[[], object], other: Callable[[], object]) -> tuple[f
     return first, second
 
 
-def _page(dispatch: tuple[float, float], decoding: tuple[float, float]) -> str:
+def _page(exchange: tuple[float, float], dispatch: tuple[float, float], decoding: tuple[float, float]) -> str:
     rows = (
+        ("reading a request and writing the answer: gunicorn, httptools", *exchange),
         ("POST /invocations: through Flask's dispatch, past it", *dispatch),
         ("reading the body: pandas, Longshore", *decoding),
     )
     lines = [f"| {what} | {slow:.0f} | {fast:.0f} | {slow / fast:.1f} × |" for what, slow, fast in rows]
     table = "\n".join(["| What | passed by, µs | used, µs | Ratio |", "| --- | ---: | ---: | ---: |", *lines])
-    return f"""# What two shortcuts inside a worker save
+    return f"""# What three shortcuts inside a worker save
 
-Measured by `make bench` in one process, without nginx and gunicorn: 10×20 floats as CSV, a model that sums
+Measured by `make bench` in one process, without nginx: 10×20 floats as CSV, a model that sums
 rows, the median of {ROUNDS} rounds of {CALLS} calls, in turns.
 
 {table}

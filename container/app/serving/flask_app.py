@@ -63,6 +63,12 @@ def _response(reply: Reply) -> Response:
     return Response(reply.body, reply.status, reply.headers)
 
 
+def hot_path(application: object) -> HotPath | None:
+    """That of an application from create_app; None where a middleware is to see every request first."""
+    outermost = application.wsgi_app if isinstance(application, Flask) else None
+    return outermost if isinstance(outermost, HotPath) else None
+
+
 class HotPath:
     """WSGI middleware: POST /invocations goes straight to the predictor, everything else through Flask.
 
@@ -87,6 +93,10 @@ class HotPath:
             start_response(_STATUS_LINES[reply.status], reply.headers)
             return (reply.body,)
         return self._dispatch(environ, start_response)
+
+    def reply(self, environ: dict[str, Any], body: bytes) -> Reply | None:
+        """The predictor's reply to a POST /invocations with these headers; None where Flask has to see it."""
+        return None if self._hooked() else self._predictor.answer(environ, body)
 
     def _hooked(self) -> bool:
         app = self._app

@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, with threads that fetch their requests themselves.
+"""gunicorn's threaded worker, with threads that fetch their requests themselves (and answer by exchange.py).
 
 gunicorn's own has one thread wait for all connections and hand each request to a pool, which hands the
 connection back: two changes of thread a request, each of which waits for the interpreter. Here the thread
@@ -25,6 +25,7 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
+from app.serving import exchange
 from app.serving.turns import turns
 
 log = logging.getLogger("worker")
@@ -37,10 +38,13 @@ _IDLE_SECONDS = 1.0
 
 
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
-    """Reads, answers and closes as gunicorn's does: handle() is inherited."""
+    """Reads, answers and closes as gunicorn's does, but for what exchange.py takes."""
 
     def run(self) -> None:
         """Serve until told to stop; then end what is in flight, `graceful_timeout` seconds at most."""
+        from app.serving import flask_app  # loaded by now, and only in a worker
+
+        self._hot_path = flask_app.hot_path(self.wsgi)
         self._epoll = select.epoll()
         self._connections: dict[int, gthread.TConn] = {}
         self._busy: set[int] = set()
@@ -143,6 +147,30 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             connection.close(graceful=True)
             if self.alive:
                 self._listen(True)
+
+    def handle(self, connection: Any) -> bool:
+        """Answer the request that has come on a connection; returns whether another may follow there."""
+        if self._hot_path is None:
+            return bool(super().handle(connection))
+        try:
+            arrived = exchange.Arrived(connection)
+            if not arrived.data:
+                return False
+            reply = None
+            if arrived.environ is not None:
+                reply = self._hot_path.reply(arrived.environ, arrived.body)
+            if reply is None:
+                connection.parser.unreader.unread(arrived.data)
+                return bool(super().handle(connection))
+            last = not (self.alive and self.cfg.keepalive)
+            exchange.send(connection.sock, *reply, last=last)
+            return not last
+        except OSError as error:
+            log.debug("a connection failed: %s", error)
+            return False
+        except ValueError as error:
+            self.handle_error(None, connection.sock, connection.client, error)
+            return False
 
     def _finish(self) -> None:
         self._listen(False)
