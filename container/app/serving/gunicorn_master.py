@@ -21,6 +21,7 @@ from gunicorn.errors import HaltServer
 
 from app.serving import deaths, events, forking, loading
 from app.serving import gunicorn_conf as conf
+from app.serving.hangs import Hangs
 
 log = logging.getLogger("workers")
 
@@ -33,6 +34,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         self._oom = deaths.OomKills()
+        self._hangs = Hangs(conf.run_dir, conf.serve_settings.timeout)
         self._loop = deaths.CrashLoop(self.cfg.workers)
         self._answered_by_the_dead = 0
 
@@ -83,6 +85,8 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
     def murder_workers(self) -> None:
         """Called every second."""
         self._oom.look()
+        if conf.serve_settings.algorithm is None:  # a task has a time limit of its own
+            self._hangs.look(self.WORKERS)
         super().murder_workers()
 
     def reap_workers(self) -> None:
