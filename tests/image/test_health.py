@@ -109,7 +109,7 @@ def test_a_worker_that_goes_on_after_it_was_stuck_makes_ping_200_again(tmp_path:
 def test_gunicorns_master_tells_of_each_worker_that_is_in_a_call_for_too_long(short_folder: Path) -> None:
     """Whether it holds the interpreter or not: before anything of the worker's own has noticed."""
     told = events.Receiver(short_folder)
-    hangs = Hangs(short_folder, 0)  # any call that runs is too long
+    hangs = Hangs(short_folder, 0, os.kill)  # any call that runs is too long
     workers = {pid: SimpleNamespace(pid=pid, box=BlackBox(), tmp=SimpleNamespace()) for pid in (1, 2)}
     for worker in workers.values():
         worker.box.ready()

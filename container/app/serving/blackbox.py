@@ -21,9 +21,10 @@ _ID_BYTES = contract.INFERENCE_ID_MAX
 _RECORD = 1 + _ID_BYTES
 _IN_FLIGHT, _ANSWERED = b">", b"."
 _IN_FLIGHT_BYTE = _IN_FLIGHT[0]
-# Requests begun; resident bytes; the time.monotonic() at which it was ready, 0 before; whether it timed out.
+# Requests begun; resident bytes; the time.monotonic() at which it was ready, and at which it began with the
+# golden request it is at, 0 where there is none; whether it timed out.
 _BEGUN, _RSS, _TIME = struct.Struct("Q"), struct.Struct("Q"), struct.Struct("d")
-_RSS_AT, _READY_AT, _TIMED_OUT, _RECORDS_AT = 8, 16, 24, 25
+_RSS_AT, _READY_AT, _TRYING_AT, _TIMED_OUT, _RECORDS_AT = 8, 16, 24, 32, 33
 # Each place of a call: the time.monotonic() at which it began, 0 when none runs there; how many requests it
 # is for; how many bytes of their ids follow. Memory that is never written to takes up none.
 _CALLS, _CALL, _CALL_BYTES, _CALLS_AT = 64, struct.Struct("dII"), 2048, 8192
@@ -83,6 +84,10 @@ class BlackBox:
             _TIME.pack_into(self._memory, at, 0.0)
             self._free.append(at)
 
+    def trying(self, trying: bool) -> None:
+        """This worker has loaded, and is at its golden request, or no longer."""
+        _TIME.pack_into(self._memory, _TRYING_AT, time.monotonic() if trying else 0.0)
+
     def ready(self) -> None:
         """This worker takes requests from now on."""
         _TIME.pack_into(self._memory, _READY_AT, time.monotonic())
@@ -105,6 +110,11 @@ class BlackBox:
     def ready_at(self) -> float | None:
         """The time.monotonic() at which the worker was ready; None if it never was."""
         return float(_TIME.unpack_from(self._memory, _READY_AT)[0]) or None
+
+    @property
+    def trying_since(self) -> float | None:
+        """The time.monotonic() at which the worker began with its golden request; None if it is not at it."""
+        return float(_TIME.unpack_from(self._memory, _TRYING_AT)[0]) or None
 
     @property
     def rss(self) -> int:

@@ -7,8 +7,9 @@ told of each that is stuck, so that /ping says 503 while all are. The watchdog a
 from __future__ import annotations
 
 import logging
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ _LATE_SECONDS = 2.0
 
 
 class Hangs:
-    """look() every second or so."""
+    """look() every second or so. kill: sends a worker (its pid) a signal."""
 
-    def __init__(self, run_dir: Path, timeout: int) -> None:
+    def __init__(self, run_dir: Path, timeout: int, kill: Callable[[int, int], None]) -> None:
         self._run_dir = run_dir
         self._timeout = timeout
+        self._kill = kill
         self._why = f"Every worker has been in one call of the model for over {timeout} s."
         self._stuck: set[int] = set()
         self._told = False
@@ -37,6 +39,8 @@ class Hangs:
         for pid, worker in list(workers.items()):
             if worker.box.ready_at is not None:
                 (stuck if self._is_stuck(worker) else well).add(pid)
+            elif self._is_over(worker.box.trying_since):
+                self._end(worker)
         for pid in stuck - self._stuck:
             events.send(self._run_dir, events.WorkerHealth(pid, self._why))
         for pid in well & self._stuck:
@@ -57,3 +61,8 @@ class Hangs:
 
     def _is_over(self, began: float | None) -> bool:
         return began is not None and time.monotonic() - began > self._timeout
+
+    def _end(self, worker: Any) -> None:
+        """As gunicorn does: SIGABRT has the stacks shown, SIGKILL is for one that goes on."""
+        self._kill(worker.pid, signal.SIGKILL if worker.aborted else signal.SIGABRT)
+        worker.aborted = True

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from app import contract, machine
 from app import settings as settings_module
-from app.serving import deaths, draining, events, nginx, privileges, streams
+from app.serving import deaths, draining, events, golden, nginx, privileges, streams
 from app.serving.children import Children
 from app.serving.generation import Generation
 from app.serving.health import HealthServer
@@ -55,6 +55,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
+        golden.refuse_missing(self._settings)
         nginx.refuse_taken_port(self._settings)
         with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as folder:
             self._run_dir = Path(folder)

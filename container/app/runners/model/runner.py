@@ -48,6 +48,7 @@ class ModelRunner:
 
     def load(self) -> None:
         self._code = loader.load(self._settings, self._program_dir)
+        self.example = self._code.example
         self._default_accept = self._settings.default_accept or self._code.default_accept
         self._model = self._code.load(self._settings.model_dir)
         model = self._settings.model
