@@ -13,6 +13,9 @@ import skops.io
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
+# A request that load() and predict() can answer: its body and content type (MODEL_SERVER_GOLDEN_REQUEST).
+example = ("5.1,3.5,1.4,0.2\n", "text/csv")
+
 
 def train(channels: dict[str, Path], hyperparameters: dict[str, Any], model_dir: Path) -> None:
     """Fit a tree to the CSV files of channel `training`: no header, the label first, then the numbers.

@@ -1,4 +1,4 @@
-"""What this process may use of the machine (the CPUs of its cgroup and affinity), and what it lacked."""
+"""What this process may use of the machine (the CPUs and memory of its cgroup), and what it lacked."""
 
 from __future__ import annotations
 
@@ -45,6 +45,41 @@ def _quotas(roots: Roots) -> list[float]:
         if limit.isdigit() and period.isdigit() and int(period) > 0:
             quotas.append(int(limit) / int(period))
     return quotas
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A cgroup's limit in bytes, and what it uses of it: cached files left out, which the kernel can drop."""
+
+    limit: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        return self.limit - self.used
+
+
+def memory(roots: Roots = Roots()) -> Memory | None:
+    """Of this process's cgroup and all above it the one with the least left; None where none has a limit."""
+    found = []
+    for directory in _cgroup_directories(roots, "memory"):
+        for limit, usage, cached in (_MEMORY_V2, _MEMORY_V1):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+                bound, charged = (int((directory / name).read_text()) for name in (limit, usage))
+                lines = (directory / "memory.stat").read_text().splitlines()
+                parts = {name: int(count) for name, count in (line.split() for line in lines)}
+                found.append(Memory(bound, max(0, charged - sum(parts.get(name, 0) for name in cached))))
+    return min(found, key=lambda level: level.left, default=None)
+
+
+# A cgroup's limit, its usage, and the rows of its memory.stat that count what the kernel can drop at once:
+# not all cached files, for those of a tmpfs stay. In version 1 only the totals include the groups below.
+_MEMORY_V2 = ("memory.max", "memory.current", ("inactive_file", "active_file", "slab_reclaimable"))
+_MEMORY_V1 = (
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
+)
 
 
 def oom_kills(roots: Roots = Roots()) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from app import parse
 from app.errors import StartError
@@ -13,6 +14,15 @@ DEFAULT_QUEUE = 128  # two full batches; a thread that waits costs about 50 KB
 CONCURRENCY_MAX = 512
 # Beside those that wait and those that compute: one to read, and refuse, the next, and some that answer.
 _SPARE_THREADS = 8
+# What a file with such a name is sent as.
+GOLDEN_TYPES = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".npy": "application/x-npy",
+    ".parquet": "application/x-parquet",
+    ".arrow": "application/vnd.apache.arrow.file",
+}
 
 VARIABLES = (
     Variable(
@@ -57,6 +67,13 @@ VARIABLES = (
         "a whole number of milliseconds from 1 to 60000",
         parse.whole_number(1, 60_000),
     ),
+    Variable(
+        "golden_request",
+        ("MODEL_SERVER_GOLDEN_REQUEST",),
+        None,
+        f"`example`, or the path of a file whose name ends in {', '.join(GOLDEN_TYPES)}",
+        parse.word_or_file("example", GOLDEN_TYPES),
+    ),
 )
 
 
@@ -64,7 +81,8 @@ VARIABLES = (
 class ModelSettings:
     """The values of VARIABLES, by field; None where a variable has no default and is not set.
 
-    max_queue always has a value: how many requests may wait for the model in one worker.
+    max_queue always has a value: how many requests may wait for the model in one worker. golden_request: the
+    path of its body, or the word for the model's own example.
     """
 
     threads: int | None
@@ -73,6 +91,7 @@ class ModelSettings:
     max_batch_size: int
     max_batch_delay_ms: int
     latency_target_ms: int | None
+    golden_request: Path | str | None
 
     @property
     def http_threads(self) -> int:

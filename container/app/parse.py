@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 from app import machine
@@ -78,6 +78,20 @@ def ipv4_address(text: str) -> str:
 
 def any_path(text: str) -> Path:
     return Path(not_blank(text)).absolute()
+
+
+def word_or_file(word: str, suffixes: Container[str]) -> Callable[[str], str | Path]:
+    """The word as it is, or the path of a file whose name ends in one of these suffixes."""
+
+    def read(text: str) -> str | Path:
+        if text == word:
+            return text
+        path = any_path(text)
+        if path.suffix not in suffixes:
+            raise ValueError
+        return path
+
+    return read
 
 
 def boolean(text: str) -> bool:

@@ -240,6 +240,8 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise StartError(
             "MODEL_SERVER_WORKER_CLASS", "'gevent' is for Python models only.", "Unset it, or say 'gthread'."
         )
+    if settings.model.golden_request is not None and settings.algorithm is not None:
+        raise StartError("MODEL_SERVER_GOLDEN_REQUEST", "it is for Python models only.", "Unset it.")
     if settings.worker_class == "gevent" and settings.model.threads is not None:
         raise StartError(
             "MODEL_SERVER_THREADS",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 import requests
 
 from tests.support.docker import Container
-from tests.support.server import wait_until
+from tests.support.server import MODELS, wait_until
 
 CSV = "5.1,3.5,1.4,0.2\n6.7,3.0,5.2,2.3\n"
 JSON = "[[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]"
@@ -128,6 +131,32 @@ def test_a_request_cut_off_by_sigkill_ends_with_the_container(image: str, waitin
         assert container.stop(seconds=0) == 137
         with pytest.raises(requests.ConnectionError):
             request.result()
+
+
+def test_ping_says_503_before_the_memory_is_used_up_and_200_when_there_is_some_again(
+    image: str, ml_root: Path
+) -> None:
+    (ml_root / "model" / "code").mkdir()
+    shutil.copy(MODELS / "keeps_memory.py", ml_root / "model" / "code" / "inference.py")
+    options = ("--memory=400m", "--memory-swap=400m", "--env=MODEL_SERVER_WORKERS=1")
+    with Container(image, ml_root, *options) as container:
+
+        def detail() -> str:
+            answer = requests.get(f"{container.url}/ping", timeout=10)
+            return "" if answer.status_code == 200 else str(answer.json()["detail"])
+
+        def fuller() -> str:
+            if not (said := detail()):
+                assert container.post('{"more": 4}', "application/json").status_code == 200
+                time.sleep(0.3)  # /ping looks once a second
+            return said
+
+        words = wait_until(fuller, "/ping saying 503")
+        found = re.fullmatch(r"The memory is nearly used up: (\d+) of the 400 MB .* not counted\.", words)
+        assert found and 380 <= int(found[1]) < 400, words
+        assert container.post("{}", "application/json").text == "0"
+        wait_until(lambda: not detail(), "/ping saying 200")
+        assert container.logs.count("/ping says 503: The memory is nearly used up: ") == 1
 
 
 @pytest.mark.parametrize("program", ["nginx", "gunicorn"])

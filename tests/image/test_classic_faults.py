@@ -160,13 +160,15 @@ def test_413_on_batch(tmp_path: Path) -> None:
 
 def test_the_disk_is_full(tmp_path: Path, short_folder: Path) -> None:
     """A body that finds no room is refused as JSON, and requests that need none are served as before."""
+    variables: dict[str, Any] = {"MODEL_SERVER_MAX_PAYLOAD_MB": 4, "TMPDIR": short_folder}
     with (
-        small_disk(short_folder, "2m"),
-        Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1, TMPDIR=short_folder) as server,
+        small_disk(short_folder, "8m"),
+        Server(tmp_path, "counts_bytes", MODEL_SERVER_WORKERS=1, **variables) as server,
     ):
+        (short_folder / "filler").write_bytes(bytes(5 * 1024 * 1024))
         assert_problem(server.post(bytes(4 * 1024 * 1024), "application/x-bytes"), 500)
         assert server.post(b"123", "application/x-bytes").json() == 3
-        assert server.ping() == 200
+        wait_until(lambda: server.ping() == 503, "/ping telling that a large body has no room")
         assert "No space left on device" in server.stderr
 
 

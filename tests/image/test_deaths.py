@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from app.serving import deaths
 from tests.image.test_machine import tree
+from tests.support.gated import gated
 from tests.support.server import Server, wait_until
 
 
@@ -43,11 +45,38 @@ def test_a_worker_killed_by_a_signal_is_one_line_with_its_last_requests(
         server.post({"signal": int(number)}, X_Amzn_SageMaker_Inference_Id="the last one")
         line = died(server)
         assert (line["level"], line["cause"], line["in_flight"]) == ("ERROR", cause, ["the last one"])
+        assert (line["batch"], line["computing"]) == (1, ["the last one"])
         assert line["answered"] == 7
         assert line["last_answered"] == [f"answered {number}" for number in range(2, 7)]
         assert 10e6 < line["rss_bytes"] < 1e9
         assert f"died: {cause}; 7 requests answered; " in line["message"]
-        assert "in flight: the last one; before: answered 2, " in line["message"]
+        words = "computing 1: the last one; in flight: the last one; before: answered 2, "
+        assert words in line["message"]
+
+
+def test_a_worker_that_dies_in_a_batch_tells_which_requests_were_in_it(tmp_path: Path) -> None:
+    """Four that have come while another was computed; one of the four kills."""
+    with gated(tmp_path, "gated_batches") as one:
+        one.stuck("first")
+        for name in ("a", "b", "c"):
+            one.send(name)
+        one.send("d", answer="kill")
+        one.open()
+        line = died(one.server)
+        assert (line["batch"], line["computing"]) == (4, ["id-a", "id-b", "id-c", "id-d"])
+        assert "computing 4: id-a, id-b, id-c, id-d; in flight: " in line["message"]
+        assert line["answered"] <= 1, "the first"
+
+
+def test_no_call_is_told_of_a_worker_that_was_idle_between_its_calls(tmp_path: Path) -> None:
+    with Server(tmp_path, "exits", MODEL_SERVER_WORKERS=1) as server:
+        for _ in range(100):  # more than there are places for calls at once
+            server.post({})
+        server.post(b"{", "application/json")
+        os.kill(server.workers()[0], signal.SIGKILL)
+        line = died(server)
+        assert (line["batch"], line["computing"], line["answered"]) == (0, [], 101)
+        assert "computing" not in line["message"]
 
 
 def test_a_worker_that_exits_is_one_line_with_its_code(tmp_path: Path) -> None:
@@ -74,6 +103,14 @@ def test_a_worker_that_hangs_is_one_line_and_its_stack_is_shown(
         # SIGABRT cuts this C call short where the main thread makes it, as under gevent: it may get a 500.
         assert [*line["in_flight"], *line["last_answered"]] == ["too long"]
         assert 'inference.py", line' in server.stderr
+
+
+def test_the_stack_is_shown_of_a_call_that_no_signal_ends(tmp_path: Path) -> None:
+    with Server(tmp_path, "holds_the_gil", MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=1) as server:
+        server.post({"spin": True}, X_Amzn_SageMaker_Inference_Id="too long")
+        line = died(server)
+        assert (line["cause"], line["computing"]) == ("time-out", ["too long"])
+        assert 'inference.py", line 19 in predict' in server.stderr
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])

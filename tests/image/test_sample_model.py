@@ -14,6 +14,7 @@ import pytest
 import sklearn.datasets
 
 import model
+from app.runners.model import decoding
 from tests.support.server import CHECKOUT
 from tests.support.training import Training
 
@@ -54,6 +55,11 @@ def test_it_names_flowers_from_csv_and_from_both_shapes_of_json(trained: Any) ->
     expected = ["setosa", "virginica", "versicolor"]
     for data in (table, sent, sent["instances"]):
         assert model.predict(trained, data).tolist() == expected
+
+
+def test_its_example_is_a_request_that_it_answers(trained: Any) -> None:
+    body, content_type = model.example
+    assert model.predict(trained, decoding.decode(body.encode(), content_type).data).tolist() == ["setosa"]
 
 
 def test_it_tells_most_flowers_of_the_data_right(trained: Any) -> None:

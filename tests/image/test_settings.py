@@ -74,6 +74,17 @@ def test_a_variable_of_the_queue_sets_its_field(name: str, value: str, field: st
     assert getattr(settings.load({name: value}).model, field) == expected
 
 
+def test_the_golden_request_is_a_word_or_a_file_of_a_known_kind() -> None:
+    name = "MODEL_SERVER_GOLDEN_REQUEST"
+    assert settings.load({name: "example"}).model.golden_request == "example"
+    assert settings.load({name: "/a/b.csv"}).model.golden_request == Path("/a/b.csv")
+    for text in ("", "csv", "/a/b.xlsx", "/a/b"):
+        assert "Give `example`, or the path of a file whose name ends in .csv, .json" in refusal(
+            **{name: text}
+        )
+    assert "for Python models only" in refusal(**{name: "example", "ALGORITHM_COMMAND": "true"})
+
+
 def test_threads_that_are_set_leave_one_to_refuse_what_has_no_place() -> None:
     values = settings.load({"MODEL_SERVER_THREADS": "20", "MODEL_SERVER_PREDICT_CONCURRENCY": "4"})
     assert (values.http_threads, values.model.max_queue) == (20, 15)

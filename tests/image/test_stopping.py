@@ -78,8 +78,8 @@ def test_a_body_still_being_sent_is_in_flight(slow: Server) -> None:
 
 
 def test_a_full_disk_does_not_keep_it_from_draining(slow: Server, short_folder: Path) -> None:
-    with small_disk(short_folder, "2m"):
-        slow.variables["TMPDIR"] = short_folder
+    with small_disk(short_folder, "4m"):
+        slow.variables |= {"TMPDIR": short_folder, "MODEL_SERVER_MAX_PAYLOAD_MB": 1}
         with slow as server, ThreadPoolExecutor() as pool:
             request = in_flight(server, pool, 2)
             fill = ["dd", "if=/dev/zero", f"of={short_folder}/filler"]

@@ -2,6 +2,8 @@
 
 import builtins
 import json
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -28,6 +30,8 @@ def predict_batch(model, items, contexts):
     for item in items:
         if "raise" in item:
             raise getattr(builtins, item["raise"])(f"{item['name']} is bad")
+        if item.get("answer") == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
         if "answer" in item:
             return {"short": [1], "text": "x" * len(items), "nothing": None}[item["answer"]]
     for context in contexts:

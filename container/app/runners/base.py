@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -68,11 +68,26 @@ class Runner(Protocol):
         """
 
 
-def choose(settings: Settings, program_dir: Path, report: Callable[[str | None], None]) -> Runner:
+class Witness(Protocol):
+    """Knows which calls of the model run, should this process die in one, or never come back from it."""
+
+    def call(self, request_ids: Sequence[str]) -> int | None:
+        """The model is called with these requests. Gives what returned() needs to know."""
+
+    def returned(self, at: int | None) -> None:
+        """That call has ended."""
+
+
+def choose(
+    settings: Settings,
+    program_dir: Path,
+    report: Callable[[str | None], None],
+    witness: Witness | None = None,
+) -> Runner:
     """The runner these settings ask for, not yet loaded.
 
     report: for a runner that can become unable to serve, or able again, after its load: a sentence that says
-    why not, or None.
+    why not, or None. witness: for a runner that calls a model.
     """
     # Here, because they import this module.
     if settings.algorithm is not None:
@@ -81,4 +96,4 @@ def choose(settings: Settings, program_dir: Path, report: Callable[[str | None],
         return AlgorithmRunner(settings.algorithm, report)
     from app.runners.model.runner import ModelRunner
 
-    return ModelRunner(settings, program_dir)
+    return ModelRunner(settings, program_dir, witness)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import mmap
 import struct
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from app import contract
 
@@ -19,21 +21,38 @@ _ID_BYTES = contract.INFERENCE_ID_MAX
 _RECORD = 1 + _ID_BYTES
 _IN_FLIGHT, _ANSWERED = b">", b"."
 _IN_FLIGHT_BYTE = _IN_FLIGHT[0]
-# Requests begun; resident bytes; time.monotonic() at which it was ready, 0 before; whether it timed out.
-_BEGUN, _RSS, _READY, _TIMED_OUT = struct.Struct("Q"), struct.Struct("Q"), struct.Struct("d"), 24
-_RSS_AT, _READY_AT, _RECORDS_AT = 8, 16, 32
+# Requests begun; resident bytes; the time.monotonic() at which it was ready, and at which it began with the
+# golden request it is at, 0 where there is none; whether it timed out.
+_BEGUN, _RSS, _TIME = struct.Struct("Q"), struct.Struct("Q"), struct.Struct("d")
+_RSS_AT, _READY_AT, _TRYING_AT, _TIMED_OUT, _RECORDS_AT = 8, 16, 24, 32, 33
+# Each place of a call: the time.monotonic() at which it began, 0 when none runs there; how many requests it
+# is for; how many bytes of their ids follow. Memory that is never written to takes up none.
+_CALLS, _CALL, _CALL_BYTES, _CALLS_AT = 64, struct.Struct("dII"), 2048, 8192
 _PAGE = mmap.PAGESIZE
 _STATM = Path("/proc/self/statm")
+
+
+class Call(NamedTuple):
+    """A call of the model that runs: since when (time.monotonic()), for how many requests, the first ids."""
+
+    began: float
+    requests: int
+    ids: list[str]
 
 
 class BlackBox:
     """Written by one worker, read by the master. Writing costs a request less than a microsecond in all."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _RECORDS_AT + _PLACES * _RECORD)
+        self._memory = mmap.mmap(-1, _CALLS_AT + _CALLS * _CALL_BYTES)
         self._numbers = count(1)
+        self._free = [_CALLS_AT + number * _CALL_BYTES for number in range(_CALLS)]
 
     # In the worker
+
+    def adopt(self, other: BlackBox) -> None:
+        """Write where `other` does from now on: whoever has this one already goes on with it."""
+        self._memory = other._memory
 
     def begin(self, request_id: str) -> int:
         """A request has come; request_id is ASCII. Gives what end() needs to know."""
@@ -47,9 +66,31 @@ class BlackBox:
         """That request has its answer."""
         self._memory[at : at + 1] = _ANSWERED
 
+    def call(self, request_ids: Sequence[str]) -> int | None:
+        """The model is called with these requests. Gives what returned() needs to know."""
+        try:
+            at = self._free.pop()
+        except IndexError:
+            return None  # more at once than there are places for
+        start = at + _CALL.size
+        ids = "\n".join(request_ids).encode()[: _CALL_BYTES - _CALL.size]
+        self._memory[start : start + len(ids)] = ids
+        _CALL.pack_into(self._memory, at, time.monotonic(), len(request_ids), len(ids))
+        return at
+
+    def returned(self, at: int | None) -> None:
+        """That call has ended."""
+        if at is not None:
+            _TIME.pack_into(self._memory, at, 0.0)
+            self._free.append(at)
+
+    def trying(self, trying: bool) -> None:
+        """This worker has loaded, and is at its golden request, or no longer."""
+        _TIME.pack_into(self._memory, _TRYING_AT, time.monotonic() if trying else 0.0)
+
     def ready(self) -> None:
         """This worker takes requests from now on."""
-        _READY.pack_into(self._memory, _READY_AT, time.monotonic())
+        _TIME.pack_into(self._memory, _READY_AT, time.monotonic())
 
     def measure(self) -> None:
         """Note how much memory this worker has resident."""
@@ -68,7 +109,12 @@ class BlackBox:
     @property
     def ready_at(self) -> float | None:
         """The time.monotonic() at which the worker was ready; None if it never was."""
-        return float(_READY.unpack_from(self._memory, _READY_AT)[0]) or None
+        return float(_TIME.unpack_from(self._memory, _READY_AT)[0]) or None
+
+    @property
+    def trying_since(self) -> float | None:
+        """The time.monotonic() at which the worker began with its golden request; None if it is not at it."""
+        return float(_TIME.unpack_from(self._memory, _TRYING_AT)[0]) or None
 
     @property
     def rss(self) -> int:
@@ -89,6 +135,17 @@ class BlackBox:
             if (self._memory[at] == _IN_FLIGHT_BYTE) == in_flight:
                 found.append(self._memory[at + 1 : at + _RECORD].decode(errors="replace").rstrip())
         return found
+
+    def calls(self) -> list[Call]:
+        """The calls of the model that run, the oldest first."""
+        found = []
+        for at in range(_CALLS_AT, _CALLS_AT + _CALLS * _CALL_BYTES, _CALL_BYTES):
+            began, requests, size = _CALL.unpack_from(self._memory, at)
+            if began:
+                start = at + _CALL.size
+                ids = self._memory[start : start + size].decode(errors="replace").split("\n")
+                found.append(Call(began, requests, ids))
+        return sorted(found)
 
     def close(self) -> None:
         self._memory.close()

@@ -43,9 +43,14 @@ def exit_code(code: int) -> int:
 def story(why: str, box: BlackBox) -> tuple[str, dict[str, Any]]:
     """What is known of a worker that died of `why`: the rest of a sentence, and the log line's fields."""
     in_flight, answered = box.requests(in_flight=True), box.requests(in_flight=False)
+    calls = box.calls()  # one with all of a batch, unless the model allows several at once
+    batch = sum(call.requests for call in calls)
+    computing = [request_id for call in calls for request_id in call.ids]
     parts = [f"{box.answered} requests answered"]
     if box.rss:
         parts.append(f"{box.rss / 1e6:.0f} MB resident")
+    if calls:
+        parts.append(f"computing {batch}: {', '.join(computing[:_IDS_TOLD])}")
     parts.append(f"in flight: {', '.join(in_flight[-_IDS_TOLD:]) or 'nothing'}")
     if answered:
         parts.append(f"before: {', '.join(answered[-_IDS_TOLD:])}")
@@ -53,6 +58,8 @@ def story(why: str, box: BlackBox) -> tuple[str, dict[str, Any]]:
         "cause": why,
         "answered": box.answered,
         "rss_bytes": box.rss,
+        "batch": batch,
+        "computing": computing,
         "in_flight": in_flight,
         "last_answered": answered[-_IDS_TOLD:],
     }

@@ -11,7 +11,7 @@ import pwd
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.serving import deaths, draining, events
@@ -29,10 +29,15 @@ class Generation:
     """The number-th gunicorn of this run, as this user, or as the supervisor's own where there is none."""
 
     def __init__(
-        self, number: int, run_dir: Path, settings: Settings, user: pwd.struct_passwd | None
+        self,
+        number: int,
+        run_dir: Path,
+        settings: Settings,
+        user: pwd.struct_passwd | None,
+        resources: Callable[[], str | None],
     ) -> None:
         self.name = "gunicorn" if number == 1 else f"gunicorn {number}"
-        self.health = Health()
+        self.health = Health(resources)
         self.drained: set[int] = set()  # workers that have nothing left to do
         self._run_dir = run_dir
         self._settings = settings

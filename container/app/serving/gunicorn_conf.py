@@ -60,7 +60,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """In the worker, before it loads."""
-    blackbox.mine = worker.box
+    blackbox.mine.adopt(worker.box)
 
 
 def child_exit(server: Any, worker: Any) -> None:

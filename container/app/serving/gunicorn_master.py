@@ -20,8 +20,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from app import machine
-from app.serving import deaths, events, forking, loading
+from app.serving import deaths, events, forking, golden, loading
 from app.serving import gunicorn_conf as conf
+from app.serving.hangs import Hangs
 
 log = logging.getLogger("workers")
 
@@ -34,6 +35,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         self._oom = deaths.OomKills()
+        self._hangs = Hangs(conf.run_dir, conf.serve_settings.timeout, self.kill_worker)
         self._loop = deaths.CrashLoop(self.cfg.workers)
         self._answered_by_the_dead = 0
 
@@ -84,6 +86,8 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
     def murder_workers(self) -> None:
         """Called every second."""
         self._oom.look()
+        if conf.serve_settings.algorithm is None:  # a task has a time limit of its own
+            self._hangs.look(self.WORKERS)
         super().murder_workers()
 
     def reap_workers(self) -> None:
@@ -98,6 +102,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         box = worker.box
         if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
             raise HaltServer("Worker failed to boot.", code)  # it has said why itself
+        if box.trying_since is not None and worker.aborted:
+            message = f"{golden.too_late(conf.serve_settings)} Its stacks are above."
+            events.send(conf.run_dir, events.LoadFailed(worker.pid, message))
+            raise HaltServer("Worker failed to boot.", events.LOAD_FAILED_CODE)
         self._answered_by_the_dead += box.answered
         # worker.aborted: gunicorn had not heard from it, and asked it to end.
         timed_out = box.timed_out or worker.aborted

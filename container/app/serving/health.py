@@ -2,7 +2,7 @@
 
 nginx sends /ping here and never to a worker, so that it is answered in time while every worker
 computes (A8, A10), and so that the answer is true: the supervisor knows which workers have loaded,
-which have died, and whether it is stopping.
+which have died or are stuck, what is nearly used up, and whether it is stopping.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ SOCKET_NAME = "health.sock"
 
 
 class Health:
-    """Whether an /invocations sent now would be served: the supervisor writes, the server's threads read."""
+    """Whether an /invocations sent now would be served: the supervisor writes, the server's threads read.
 
-    def __init__(self) -> None:
+    resources: what is nearly used up, in a sentence; asked where the workers are well.
+    """
+
+    def __init__(self, resources: Callable[[], str | None]) -> None:
+        self._resources = resources
         self._ready: set[int] = set()
         self._failing: dict[int, str] = {}
         self._stopping = False
@@ -60,7 +64,7 @@ class Health:
             return "The server is stopping."
         failing = dict(self._failing)  # the supervisor's thread may change it meanwhile
         if self._ready - failing.keys():
-            return None
+            return self._resources()
         if failing:
             return next(iter(failing.values()))
         if self._ever_ready:

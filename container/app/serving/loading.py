@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import NoReturn
 
 from app import contract
 from app.errors import StartError
 from app.runners import base
-from app.serving import draining, events
+from app.serving import blackbox, draining, events
 from app.settings import Settings
 
 # Loaded in gunicorn's master, before the fork; None where each worker loads for itself.
@@ -25,17 +26,21 @@ def load(settings: Settings) -> base.Runner:
         events.send(run_dir, events.WorkerHealth(os.getpid(), why_not))
 
     try:
-        runner = base.choose(settings, contract.PROGRAM_DIR, report)
+        runner = base.choose(settings, contract.PROGRAM_DIR, report, blackbox.mine)
         if settings.algorithm is not None:  # before the load, which may start a program and wait for it
             draining.watch(run_dir, lambda: runner.drain(contract.DRAIN_SECONDS))
         runner.load()
     except StartError as error:
-        message = str(error)
+        fail(settings, str(error))
     except (Exception, SystemExit):  # noqa: BLE001  # a load may raise anything; none is swallowed
         # The user's own: their traceback, untouched, is what helps them.
         what = "The program" if settings.algorithm else f"The model in {settings.model_dir}"
-        message = f"{what} could not be loaded:\n{traceback.format_exc()}"
-    else:
-        return runner
-    events.send(run_dir, events.LoadFailed(os.getpid(), message))
+        fail(settings, f"{what} could not be loaded:\n{traceback.format_exc()}")
+    return runner
+
+
+def fail(settings: Settings, message: str) -> NoReturn:
+    """Tell the supervisor why this process cannot serve, and exit."""
+    assert settings.run_dir is not None
+    events.send(settings.run_dir, events.LoadFailed(os.getpid(), message))
     sys.exit(events.LOAD_FAILED_CODE)

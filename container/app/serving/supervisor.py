@@ -27,11 +27,12 @@ from pathlib import Path
 
 from app import contract, machine
 from app import settings as settings_module
-from app.serving import deaths, draining, events, nginx, privileges, streams
+from app.serving import deaths, draining, events, golden, nginx, privileges, streams
 from app.serving.children import Children
 from app.serving.generation import Generation
 from app.serving.health import HealthServer
 from app.serving.reloading import Generations
+from app.serving.resources import Resources
 from app.settings import Settings
 
 log = logging.getLogger("serve")
@@ -54,6 +55,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
+        golden.refuse_missing(self._settings)
         nginx.refuse_taken_port(self._settings)
         with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as folder:
             self._run_dir = Path(folder)
@@ -77,6 +79,7 @@ class Supervisor:
         streams.append_to_files()
         proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
+        self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
         self._generations = Generations(self._generation, self._children, leave_seconds)
         health_server = HealthServer(self._run_dir, lambda: self._generations.serving.health)
@@ -103,7 +106,9 @@ class Supervisor:
         health_server.start()
 
     def _generation(self, number: int) -> Generation:
-        generation = Generation(number, self._run_dir, self._settings, self._worker_user)
+        # A program may use all the memory and all the disk that there is: a task without room fails alone.
+        resources = self._resources.why_not if self._settings.algorithm is None else lambda: None
+        generation = Generation(number, self._run_dir, self._settings, self._worker_user, resources)
         generation.start(self._children, self._program_dir, self._environ)
         return generation
 

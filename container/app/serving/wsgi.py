@@ -7,7 +7,7 @@ import os
 import time
 
 from app import settings as settings_module
-from app.serving import blackbox, forking, loading, watchdog
+from app.serving import blackbox, forking, golden, loading, watchdog
 from app.serving.flask_app import create_app
 
 # The stacks go to the log at a crash in native code, and when gunicorn ends a worker that hangs (SIGABRT).
@@ -20,5 +20,6 @@ else:
     _runner = loading.shared
     forking.reseed()
 load_seconds = time.monotonic() - _started
+golden.require(_runner, _settings)
 watchdog.start(_runner.busy_since, _settings.timeout, blackbox.mine)
 application = create_app(_runner, _settings)

@@ -4,6 +4,8 @@ Ours: load(model_dir) and predict(model, data), with decode(body, content_type) 
 accept) optional. SageMaker's: model_fn(model_dir), with input_fn, predict_fn, output_fn, transform_fn
 optional. A function may take one argument more, the request's Context.
 
+Either may have `example`, a request's body and content type: see MODEL_SERVER_GOLDEN_REQUEST.
+
 In both, predict_batch(model, items) takes the place of predict: items are the decoded data of several
 requests, and it returns a prediction for each. It may take their Contexts as one argument more.
 
@@ -15,7 +17,7 @@ program.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,15 +57,16 @@ class UserCode:
     predict_batch: _Batch | None = None
     # The answer's type where the caller asks for none; None for the request's own.
     default_accept: str | None = None
+    # Whatever the file has by this name: it is looked at where it is asked for.
+    example: Any = None
 
 
 def load(settings: Settings, program_dir: Path) -> UserCode:
     """Import the user's code. StartError for a missing file or function or a wrong signature."""
     path = find(settings, program_dir)
     module = usercode.load_module(path)
-    if hasattr(module, "model_fn") or hasattr(module, "predict_fn"):
-        return _sagemaker(path, module)
-    return _own(path, module)
+    shape = _sagemaker if hasattr(module, "model_fn") or hasattr(module, "predict_fn") else _own
+    return replace(shape(path, module), example=getattr(module, "example", None))
 
 
 def find(settings: Settings, program_dir: Path) -> Path:

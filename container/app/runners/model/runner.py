@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
-from app.runners.base import Answer, Context
+from app.runners.base import Answer, Context, Witness
 from app.runners.model import batching, decoding, encoding, loader, media
 from app.runners.model.calls import Calls
 from app.runners.model.queue import Item, ModelQueue, gone
@@ -40,14 +40,15 @@ class ModelRunner:
     any      RequestError: as it says; every other exception: the model has failed (500)
     """
 
-    def __init__(self, settings: Settings, program_dir: Path) -> None:
+    def __init__(self, settings: Settings, program_dir: Path, witness: Witness | None = None) -> None:
         self._settings = settings
         self._program_dir = program_dir
-        self._calls = Calls()
+        self._calls = Calls(witness)
         self.at_once = 1
 
     def load(self) -> None:
         self._code = loader.load(self._settings, self._program_dir)
+        self.example = self._code.example
         self._default_accept = self._settings.default_accept or self._code.default_accept
         self._model = self._code.load(self._settings.model_dir)
         model = self._settings.model
@@ -93,7 +94,7 @@ class ModelRunner:
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
-        call = self._calls.begin()
+        call = self._calls.begin((item.context.request_id,))
         try:
             item.succeed(self._code.predict(self._model, item.data, item.context))
         except batching.FAILURES as error:
@@ -106,7 +107,7 @@ class ModelRunner:
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
-        call = self._calls.begin()
+        call = self._calls.begin([item.context.request_id for item in items])
         try:
             data, contexts = [item.data for item in items], [item.context for item in items]
             return self._code.predict_batch(self._model, data, contexts)
