@@ -31,6 +31,7 @@ from app.serving import deaths, draining, events, nginx, privileges, streams
 from app.serving.children import Children
 from app.serving.generation import Generation
 from app.serving.health import HealthServer
+from app.serving.metrics_page import MetricsPage
 from app.serving.reloading import Generations
 from app.settings import Settings
 
@@ -78,8 +79,13 @@ class Supervisor:
         proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
+        self._metrics = MetricsPage(
+            self._run_dir, self._worker_user, lambda: self._generations.serving.health.ready
+        )
         self._generations = Generations(self._generation, self._children, leave_seconds)
-        health_server = HealthServer(self._run_dir, lambda: self._generations.serving.health)
+        health_server = HealthServer(
+            self._run_dir, lambda: self._generations.serving.health, self._metrics.page
+        )
         command = [nginx.program(), "-p", f"{self._run_dir}/", "-c", str(self._run_dir / nginx.CONF_NAME)]
         if os.geteuid() == 0:
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
@@ -103,7 +109,7 @@ class Supervisor:
         health_server.start()
 
     def _generation(self, number: int) -> Generation:
-        generation = Generation(number, self._run_dir, self._settings, self._worker_user)
+        generation = Generation(number, self._run_dir, self._settings, self._worker_user, self._metrics)
         generation.start(self._children, self._program_dir, self._environ)
         return generation
 
