@@ -29,6 +29,7 @@ from app import contract, machine
 from app import settings as settings_module
 from app.serving import deaths, draining, events, nginx, privileges, streams
 from app.serving.children import Children
+from app.serving.emf import Emf
 from app.serving.generation import Generation
 from app.serving.health import HealthServer
 from app.serving.metrics_page import MetricsPage
@@ -52,6 +53,7 @@ class Supervisor:
         self._environ = environ
         self._children = Children()
         self._signals: list[int] = []
+        self._emf: Emf | None = None
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
@@ -71,6 +73,8 @@ class Supervisor:
                 return self._serve()
             finally:
                 self._children.kill_all()
+                if self._emf is not None:
+                    self._emf.end()
 
     # Start
 
@@ -107,6 +111,9 @@ class Supervisor:
         for sentence in settings_module.unknown_names(self._environ):
             log.warning(sentence)
         health_server.start()
+        if self._settings.emf_namespace is not None:
+            self._emf = Emf(self._settings.emf_namespace, self._metrics, sys.stderr)
+            self._emf.start()
 
     def _generation(self, number: int) -> Generation:
         generation = Generation(number, self._run_dir, self._settings, self._worker_user, self._metrics)
