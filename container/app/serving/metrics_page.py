@@ -129,12 +129,13 @@ class MetricsPage:
 
     def _fold(self) -> None:
         ended = [path for path in self.folder.glob("*.db") if _has_ended(path)]
+        kept = {kind: [path for path in ended if path.name.startswith(f"{kind}_")] for kind in _KEPT_KINDS}
+        for path in set(ended).difference(*kept.values()):
+            path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # the disk is full: another time
-            for kind in _KEPT_KINDS:
-                if files := [path for path in ended if path.name.startswith(f"{kind}_")]:
+            for kind, files in kept.items():
+                if files:
                     self._keep(kind, files)
-            for path in ended:
-                path.unlink(missing_ok=True)
 
     def _keep(self, kind: str, files: list[Path]) -> None:
         kept = self._ended / f"{kind}_all.db"
