@@ -2,7 +2,7 @@
 
 After an int for the length in use, and four bytes, come entries: an int, the key's length; the key, filled up
 with spaces so that what follows stands at a multiple of eight bytes; the value and a timestamp, two doubles.
-prometheus_client reads them; tests/image/test_metrics.py holds this against it.
+prometheus_client reads them; tests/image/test_metric_files.py holds this against it.
 
 Not by prometheus_client, because it writes into a file with holes, mapped: a SIGBUS on a full disk, and an
 OSError here. And because importing it would make every start slower.
