@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from collections.abc import Callable, Container
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def media_type(text: str) -> str:
     if not (kind and slash and subtype) or "*" in text or "," in text:
         raise ValueError
     return text.strip()
+
+
+def cloudwatch_namespace(text: str) -> str:
+    if not re.fullmatch(r"(?!AWS/|:)[A-Za-z0-9 ._/#:-]{1,255}", text) or not text.strip():
+        raise ValueError
+    return text
 
 
 def absolute_path(text: str) -> Path:

@@ -82,6 +82,13 @@ VARIABLES = (
         "`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL`, or 10, 20, 30, 40, 50",
         parse.log_level,
     ),
+    Variable(
+        "emf_namespace",
+        ("MODEL_SERVER_EMF_NAMESPACE",),
+        None,
+        "a CloudWatch namespace: at most 255 letters, digits, blanks and `.-_/#:`, not beginning with `AWS/`",
+        parse.cloudwatch_namespace,
+    ),
     Variable("host", ("MODEL_SERVER_HOST",), None, "an IPv4 address of this machine", parse.ipv4_address),
     Variable(
         "port",
@@ -152,6 +159,7 @@ class Settings:
     preload: str
     max_payload_mb: int
     log_level: int
+    emf_namespace: str | None
     host: str
     port: int
     run_dir: Path | None

@@ -14,8 +14,8 @@ MODULES = sorted(APP.rglob("*.py"))
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
     ("contract",),
-    ("errors", "machine"),
-    ("parse", "variables"),
+    ("errors", "machine", "meter_files"),
+    ("meters", "parse", "variables"),
     ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),

@@ -22,9 +22,10 @@ class Context:
     where absent; columns, the names in a CSV body's header, None without one.
     Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
     1,024 ASCII characters; answer_headers are further headers of the answer.
-    For runners: received is the time.monotonic() at which nginx had the whole request. hand_over is to be
-    called before anything that takes long, so that another thread reads the next request meanwhile.
-    client_gone tells whether nobody waits for the answer any more.
+    For runners: received is the time.monotonic() at which nginx had the whole request; unread the seconds it
+    then waited to be read. stages takes the seconds spent in each stage, for the answer's Server-Timing.
+    hand_over is to be called before anything that takes long, so that another thread reads the next request
+    meanwhile. client_gone tells whether nobody waits for the answer any more.
     """
 
     request_id: str
@@ -36,6 +37,8 @@ class Context:
     answer_attributes: str | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
     received: float = field(default_factory=monotonic)
+    unread: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
     hand_over: Callable[[], None] = lambda: None
     client_gone: Callable[[], bool] = lambda: False
 

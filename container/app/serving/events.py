@@ -1,7 +1,7 @@
 """What the gunicorn processes tell the supervisor: one small datagram each, over a unix socket.
 
 From a worker: WorkerReady, LoadFailed, WorkerHealth, WorkerDrained. From gunicorn's master, which sees
-the death of a worker whatever killed it: WorkerGone, CrashLoop.
+the death of a worker whatever killed it: WorkerGone, WorkerDied, CrashLoop.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ _MESSAGE_MAX = 30_000  # characters: a datagram holds about 200 KB, and JSON may
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """A worker has loaded and takes requests. seconds: how long its load took."""
+    """A worker has loaded and takes requests.
+
+    seconds: how long its load took; model_seconds: that of the model it serves, which may be the master's.
+    """
 
     pid: int
     seconds: float
+    model_seconds: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class WorkerGone:
     """A worker has ended, for whatever reason."""
 
     pid: int
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """A worker has ended that nobody had told to. cause: one of metrics_page.CAUSES."""
+
+    pid: int
+    cause: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class CrashLoop:
     message: str
 
 
-Event = WorkerReady | LoadFailed | WorkerGone | WorkerHealth | WorkerDrained | CrashLoop
+Event = WorkerReady | LoadFailed | WorkerGone | WorkerDied | WorkerHealth | WorkerDrained | CrashLoop
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 

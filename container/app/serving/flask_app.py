@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import contract, problem
 from app.runners.base import Runner
-from app.serving import execution_parameters, metrics
+from app.serving import execution_parameters
 from app.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from app.settings import Settings
 
@@ -40,10 +40,6 @@ def create_app(runner: Runner, settings: Settings) -> Flask:
     @app.get(contract.EXECUTION_PARAMETERS)
     def execution_parameters_route() -> dict[str, Any]:
         return parameters
-
-    @app.get(contract.METRICS)
-    def metrics_route() -> Response:
-        return Response(metrics.page(), content_type=metrics.CONTENT_TYPE)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

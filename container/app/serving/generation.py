@@ -17,6 +17,7 @@ from pathlib import Path
 from app.serving import deaths, draining, events
 from app.serving.children import Children
 from app.serving.health import Health
+from app.serving.metrics_page import MetricsPage
 from app.settings import Settings
 
 log = logging.getLogger("serve")
@@ -35,6 +36,7 @@ class Generation:
         settings: Settings,
         user: pwd.struct_passwd | None,
         resources: Callable[[], str | None],
+        metrics: MetricsPage,
     ) -> None:
         self.name = "gunicorn" if number == 1 else f"gunicorn {number}"
         self.health = Health(resources)
@@ -42,27 +44,23 @@ class Generation:
         self._run_dir = run_dir
         self._settings = settings
         self._user = user
+        self._metrics = metrics
         self._load_failure: str | None = None
         self._crash_loop: events.CrashLoop | None = None
         self._oom = deaths.OomKills()
         self.folder = run_dir / f"g{number}"
-        for folder in (self.folder, self._metrics):
-            folder.mkdir()
-            folder.chmod(0o755)
-            if user is not None:
-                os.chown(folder, user.pw_uid, user.pw_gid)
+        self.folder.mkdir()
+        self.folder.chmod(0o755)
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
         draining.prepare(self.folder)
         self.receiver = events.Receiver(self.folder)
-
-    @property
-    def _metrics(self) -> Path:
-        return self.folder / "metrics"
 
     def start(self, children: Children, program_dir: Path, environ: Mapping[str, str]) -> None:
         """Start gunicorn as the child of this generation's name."""
         environ = {**environ, **self._settings.thread_pools}
         environ["LONGSHORE_RUN_DIR"] = str(self.folder)
-        environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics)
+        environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics.folder)
         if self._user is not None:
             environ["HOME"] = tempfile.gettempdir()  # root's own is closed to the user it becomes
         command = [sys.executable, "-m", "app.serving.gunicorn_master"]
@@ -81,9 +79,13 @@ class Generation:
             match event:
                 case events.WorkerReady():
                     self.health.worker_ready(event.pid)
+                    self._metrics.loaded(event.model_seconds)
                     log.info("worker %d has loaded in %.2f s", event.pid, event.seconds)
                 case events.WorkerGone():
                     self.health.worker_gone(event.pid)
+                    self._metrics.fold()
+                case events.WorkerDied():
+                    self._metrics.died(event.cause)
                 case events.WorkerHealth():
                     self.health.worker_health(event.pid, event.why_not)
                 case events.WorkerDrained():
@@ -120,3 +122,4 @@ class Generation:
         """The folder and the descriptors, once gunicorn has ended."""
         self.receiver.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._metrics.fold()

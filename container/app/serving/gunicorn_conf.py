@@ -9,7 +9,6 @@ import os
 from typing import Any
 
 from gunicorn.glogging import Logger
-from prometheus_client import multiprocess
 
 from app import logs, settings
 from app.errors import StartError
@@ -66,4 +65,3 @@ def post_fork(server: Any, worker: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """In gunicorn's master, when a worker has died of whatever cause."""
     events.send(run_dir, events.WorkerGone(worker.pid))
-    multiprocess.mark_process_dead(worker.pid)

@@ -20,7 +20,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from app import machine
-from app.serving import deaths, events, forking, golden, loading
+from app.serving import deaths, events, forking, golden, loading, metrics_page
 from app.serving import gunicorn_conf as conf
 from app.serving.hangs import Hangs
 
@@ -52,7 +52,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         before, began = forking.descriptors(), time.monotonic()
         faulthandler.enable()
         loading.shared = loading.load(conf.serve_settings)
-        seconds = time.monotonic() - began
+        seconds = loading.shared_seconds = time.monotonic() - began
         importlib.import_module("app.serving.flask_app")  # what else the workers can share
         faulthandler.disable()
         self.init_signals()  # the model's code may have taken some for itself
@@ -114,7 +114,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         box.close()
 
     def _mourn(self, worker: Any, code: int, timed_out: bool) -> None:
-        why = deaths.cause(code, timed_out=timed_out, out_of_memory=self._oom.explain(code))
+        out_of_memory = self._oom.explain(code)
+        why = deaths.cause(code, timed_out=timed_out, out_of_memory=out_of_memory)
+        cause = metrics_page.cause(code, timed_out=timed_out, out_of_memory=out_of_memory)
+        events.send(conf.run_dir, events.WorkerDied(worker.pid, cause))
         told, fields = deaths.story(why, worker.box)
         log.error("worker %d died: %s; %s", worker.pid, why, told, extra={"fields": fields})
         if timed_out:

@@ -15,6 +15,7 @@ from app.settings import Settings
 
 # Loaded in gunicorn's master, before the fork; None where each worker loads for itself.
 shared: base.Runner | None = None
+shared_seconds = 0.0  # how long that took
 
 
 def load(settings: Settings) -> base.Runner:

@@ -27,6 +27,7 @@ RECORDS_HEADER = "X-Longshore-Records"  # for nginx's access log, which takes it
 _PRINTABLE_ID = re.compile(rf"[ !#-\[\]-~]{{1,{contract.INFERENCE_ID_MAX}}}")  # as in nginx.conf
 _ATTRIBUTES = re.compile(rf"[\x20-\x7e]{{0,{contract.CUSTOM_ATTRIBUTES_MAX}}}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NGINX_ROUNDS = 0.001  # seconds: it tells in whole milliseconds when a request came
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -50,29 +51,36 @@ class Predictor:
         request_id = request_id_of(environ)
         token = logs.request_id.set(request_id)
         place = self._box.begin(request_id)
-        began = monotonic()
-        try:
-            reply = self._answer(environ, body, request_id)
-        finally:
-            logs.request_id.reset(token)
-            self._box.end(place)
-        metrics.requests.labels(reply.status).inc()
-        metrics.seconds.observe(monotonic() - began)
-        return reply
-
-    def _answer(self, environ: dict[str, Any], body: bytes, request_id: str) -> Reply:
-        if not body:
-            return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
+        began = monotonic()  # first: a pause before the next line makes the deadline earlier, never later
+        ago = _ago(environ)
         context = Context(
             request_id=request_id,
             content_type=environ.get("CONTENT_TYPE", ""),
             accept=environ.get("HTTP_ACCEPT", ""),
             headers=EnvironHeaders(environ),
             custom_attributes=environ.get("HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES", ""),
-            received=_received(environ),
+            received=began - ago,
+            unread=max(0.0, ago - _NGINX_ROUNDS),
             hand_over=turns.hand_over,
             client_gone=partial(client.gone, environ.get("gunicorn.socket")),
         )
+        status = 500
+        metrics.begin()
+        try:
+            reply = self._answer(body, context)
+            status = reply.status
+        finally:
+            seconds = monotonic() - began + context.unread
+            metrics.end(status, seconds)
+            logs.request_id.reset(token)
+            self._box.end(place)
+        reply.headers.append(("Server-Timing", _server_timing(context.stages, seconds)))
+        return reply
+
+    def _answer(self, body: bytes, context: Context) -> Reply:
+        request_id = context.request_id
+        if not body:
+            return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
         try:
             return _reply(self._runner.invoke(body, context), context)
         except RequestError as error:
@@ -91,14 +99,20 @@ def request_id_of(environ: dict[str, Any]) -> str:
     return sent if _PRINTABLE_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
-def _received(environ: dict[str, Any]) -> float:
-    """When nginx had the whole request, by time.monotonic(); now, in a user's own tests without nginx."""
-    now = monotonic()
+def _ago(environ: dict[str, Any]) -> float:
+    """How many seconds ago nginx had the whole request; 0, in a user's own tests without nginx."""
     try:
         ago = time() - float(environ["HTTP_X_LONGSHORE_RECEIVED"])
     except (KeyError, ValueError):
-        return now
-    return now - ago if ago > 0 else now
+        return 0.0
+    return ago if ago > 0 else 0.0
+
+
+def _server_timing(stages: dict[str, float], total: float) -> str:
+    """The header's value: each stage, and all of it, in milliseconds."""
+    parts = [f"{stage};dur={seconds * 1000:.3f}" for stage, seconds in stages.items()]
+    parts.append(f"total;dur={total * 1000:.3f}")
+    return ", ".join(parts)
 
 
 def problem_reply(status: int, detail: str, request_id: str) -> Reply:

@@ -29,8 +29,10 @@ from app import contract, machine
 from app import settings as settings_module
 from app.serving import deaths, draining, events, golden, nginx, privileges, streams
 from app.serving.children import Children
+from app.serving.emf import Emf
 from app.serving.generation import Generation
 from app.serving.health import HealthServer
+from app.serving.metrics_page import MetricsPage
 from app.serving.reloading import Generations
 from app.serving.resources import Resources
 from app.settings import Settings
@@ -52,6 +54,7 @@ class Supervisor:
         self._environ = environ
         self._children = Children()
         self._signals: list[int] = []
+        self._emf: Emf | None = None
 
     def run(self) -> int:
         """Serve until something ends it. Raises StartError where the start is not possible."""
@@ -72,6 +75,8 @@ class Supervisor:
                 return self._serve()
             finally:
                 self._children.kill_all()
+                if self._emf is not None:
+                    self._emf.end()
 
     # Start
 
@@ -81,8 +86,13 @@ class Supervisor:
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
+        self._metrics = MetricsPage(
+            self._run_dir, self._worker_user, lambda: self._generations.serving.health.ready
+        )
         self._generations = Generations(self._generation, self._children, leave_seconds)
-        health_server = HealthServer(self._run_dir, lambda: self._generations.serving.health)
+        health_server = HealthServer(
+            self._run_dir, lambda: self._generations.serving.health, self._metrics.page
+        )
         command = [nginx.program(), "-p", f"{self._run_dir}/", "-c", str(self._run_dir / nginx.CONF_NAME)]
         if os.geteuid() == 0:
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
@@ -104,11 +114,16 @@ class Supervisor:
         for sentence in settings_module.unknown_names(self._environ):
             log.warning(sentence)
         health_server.start()
+        if self._settings.emf_namespace is not None:
+            self._emf = Emf(self._settings.emf_namespace, self._metrics, sys.stderr)
+            self._emf.start()
 
     def _generation(self, number: int) -> Generation:
         # A program may use all the memory and all the disk that there is: a task without room fails alone.
         resources = self._resources.why_not if self._settings.algorithm is None else lambda: None
-        generation = Generation(number, self._run_dir, self._settings, self._worker_user, resources)
+        generation = Generation(
+            number, self._run_dir, self._settings, self._worker_user, resources, self._metrics
+        )
         generation.start(self._children, self._program_dir, self._environ)
         return generation
 

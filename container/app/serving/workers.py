@@ -43,7 +43,7 @@ class Ours:
         listener.listen(_BACKLOG)
         self.sockets.append(listener)
         blackbox.mine.ready()
-        events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds))
+        events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds, wsgi.model_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
 
     def handle_winch(self, sig: int, frame: object) -> None:

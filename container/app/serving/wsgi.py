@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import time
 
+from app import meters
 from app import settings as settings_module
-from app.serving import blackbox, forking, golden, loading, watchdog
+from app.serving import blackbox, forking, golden, loading, metrics_page, watchdog
 from app.serving.flask_app import create_app
 
 # The stacks go to the log at a crash in native code, and when gunicorn ends a worker that hangs (SIGABRT).
@@ -20,6 +22,10 @@ else:
     _runner = loading.shared
     forking.reseed()
 load_seconds = time.monotonic() - _started
+model_seconds = load_seconds if loading.shared is None else loading.shared_seconds
 golden.require(_runner, _settings)
+assert _settings.run_dir is not None
+with contextlib.suppress(OSError):  # on a full disk nothing is counted, but everything is answered
+    meters.share(metrics_page.folder_of(_settings.run_dir.parent))
 watchdog.start(_runner.busy_since, _settings.timeout, blackbox.mine)
 application = create_app(_runner, _settings)

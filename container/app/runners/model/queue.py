@@ -21,6 +21,7 @@ from typing import Any
 from app import contract
 from app.errors import RequestError
 from app.runners.base import Context
+from app.runners.model import metrics
 from app.runners.model.calls import Calls
 
 # Beside a call this long, changing threads costs next to nothing.
@@ -33,16 +34,21 @@ _LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.001
 class Item:
     """A decoded request, and later what became of it: a prediction, or an error.
 
-    deadline: the time.monotonic() after which nobody wants the answer; entered: that of its creation.
+    deadline: the time.monotonic() after which nobody wants the answer; entered: that of its creation;
+    began and ended: those of the computing, began None where there was none.
     """
 
-    __slots__ = ("context", "data", "deadline", "entered", "error", "leads", "prediction", "settled", "wake")
+    __slots__ = (
+        *("began", "context", "data", "deadline", "ended", "entered"),
+        *("error", "leads", "prediction", "settled", "wake"),
+    )
 
     def __init__(self, data: Any, context: Context, deadline: float) -> None:
         self.data = data
         self.context = context
         self.deadline = deadline
-        self.entered = monotonic()
+        self.entered = self.ended = monotonic()
+        self.began: float | None = None
         self.leads = False
         self.settled = False
         self.prediction: Any = None
@@ -50,10 +56,10 @@ class Item:
         self.wake: threading.Lock | None = None
 
     def succeed(self, prediction: Any) -> None:
-        self.prediction, self.settled = prediction, True
+        self.prediction, self.settled, self.ended = prediction, True, monotonic()
 
     def fail(self, error: BaseException) -> None:
-        self.error, self.settled = error, True
+        self.error, self.settled, self.ended = error, True, monotonic()
 
     def wanted(self) -> bool:
         """Whether anyone still waits for the answer; where nobody does, the item fails."""
@@ -104,9 +110,11 @@ class ModelQueue:
             return  # whatever it takes, nobody is ahead
         ahead = len(self._waiting)
         if ahead >= self._places:
+            metrics.refused("full")
             raise _refusal("The queue is full", self._seconds(ahead))
         seconds = self._seconds(ahead + 1)
         if now + seconds > deadline:
+            metrics.refused("late")
             raise _refusal("The queue is too long for an answer in time", seconds)
 
     def predict(self, item: Item) -> Any:
@@ -138,6 +146,7 @@ class ModelQueue:
         item.wake = threading.Lock()
         item.wake.acquire()
         self._waiting.append(item)
+        metrics.queue_length(len(self._waiting))
         if self._delay:
             self._more.notify_all()
 
@@ -149,6 +158,7 @@ class ModelQueue:
         with self._mutex:
             if item in self._waiting:
                 self._waiting.remove(item)
+                metrics.queue_length(len(self._waiting))
                 item.fail(late())
                 return
         item.wake.acquire()  # its turn came at the last moment
@@ -158,6 +168,9 @@ class ModelQueue:
         try:
             if self._most > 1:
                 self._gather(batch)
+            began = monotonic()
+            for one in batch:
+                one.began = began
             self._compute(batch)
         finally:
             with self._mutex:
@@ -205,6 +218,7 @@ class ModelQueue:
         """Take the first out of the queue that is still wanted; those before it learn that they are not."""
         while self._waiting:
             item = self._waiting.popleft()
+            metrics.queue_length(len(self._waiting))
             if item.wanted():
                 return item
             _wake(item)
@@ -223,11 +237,13 @@ class ModelQueue:
 
 def late() -> RequestError:
     """For what was not computed by its deadline."""
+    metrics.refused("late")
     return RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
 
 
 def gone() -> RequestError:
     """For what nobody waits for: seen in the metrics alone."""
+    metrics.refused("gone")
     return RequestError(contract.CLIENT_GONE, "The client has gone.")
 
 

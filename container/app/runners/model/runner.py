@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
 from app.runners.base import Answer, Context, Witness
-from app.runners.model import batching, decoding, encoding, loader, media
+from app.runners.model import batching, decoding, encoding, loader, media, metrics
 from app.runners.model.calls import Calls
 from app.runners.model.queue import Item, ModelQueue, gone
 from app.settings import Settings
@@ -78,22 +78,39 @@ class ModelRunner:
         deadline = context.received + self._settings.timeout - _BEFORE_NGINX_SECONDS
         self._queue.admit(deadline)
         try:
+            return self._answer(body, context, deadline)
+        finally:
+            metrics.observe_stages(context.stages)
+
+    def _answer(self, body: bytes, context: Context, deadline: float) -> Answer:
+        began = monotonic()
+        try:
             data, records = self._decode(body, context)
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
+        item = Item(data, context, deadline)
+        context.stages["decode"] = item.entered - began
         try:
-            prediction = self._queue.predict(Item(data, context, deadline))
+            prediction = self._queue.predict(item)
         except ValueError as error:
             raise _refused(422, "the model refused the data", error) from error
+        finally:
+            until = item.ended if item.began is None else item.began
+            context.stages["queue"] = context.unread + until - item.entered
+            if item.began is not None:
+                context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
+        began = monotonic()
         try:
             encoded, content_type = self._encode(prediction, context)
         except ValueError as error:
             raise _refused(406, "the prediction could not be encoded", error) from error
+        context.stages["encode"] = monotonic() - began
         return Answer(encoded, content_type, records)
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
+        metrics.observe_batch(1)
         call = self._calls.begin((item.context.request_id,))
         try:
             item.succeed(self._code.predict(self._model, item.data, item.context))
@@ -107,6 +124,7 @@ class ModelRunner:
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
+        metrics.observe_batch(len(items))
         call = self._calls.begin([item.context.request_id for item in items])
         try:
             data, contexts = [item.data for item in items], [item.context for item in items]
