@@ -28,6 +28,7 @@ def main() -> int:
         machine=machine.describe(),
         rounds=extent.rounds,
         seconds=extent.seconds,
+        few_seconds=extent.few,
     )
     print(f"The other servers are kept in {environments.cache()}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder:

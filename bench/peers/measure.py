@@ -32,15 +32,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Extent:
-    """How long a run takes: rounds of each case, seconds of load a round, and of load before the first."""
+    """How long a run takes: rounds of each case, seconds of load a round (few: with few connections), and of
+    load before the first.
+    """
 
     rounds: int
     seconds: int
+    few: int
     warm: int
 
+    def of(self, connections: int) -> int:
+        return self.seconds if connections == max(CONNECTIONS) else self.few
 
-FULL = Extent(rounds=3, seconds=3, warm=2)
-QUICK = Extent(rounds=1, seconds=2, warm=2)
+
+FULL = Extent(rounds=3, seconds=3, few=2, warm=2)
+QUICK = Extent(rounds=1, seconds=2, few=1, warm=2)
 
 
 def everything(results: Results, extent: Extent, folder: Path) -> None:
@@ -60,8 +66,9 @@ def _pythons(results: Results) -> dict[str, Path]:
     found = {}
     for name, requirements, packages in wanted:
         try:
-            found[name] = environments.python(requirements)
-            results.machine[name] = environments.versions(found[name], packages)
+            python = environments.python(requirements)
+            results.machine[name] = environments.versions(python, packages)
+            found[name] = python
         except BenchError as error:
             results.left_out[name] = str(error)
             _say(f"{name} is left out, for it cannot be installed here: {error}")
@@ -113,7 +120,7 @@ def _measure(
     folder: Path,
 ) -> None:
     load.check_answer(server, body)
-    seen = load.put(server, body, connections, extent.seconds, folder)
+    seen = load.put(server, body, connections, extent.of(connections), folder)
     case = Case(each.name, WORKERS, model, body.name, connections)
     results.loads.setdefault(case, []).append(seen)
     _say(

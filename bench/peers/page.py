@@ -162,8 +162,8 @@ def _settings(results: Results) -> str:
     rows = [[name, said] for name, said in SETTINGS.items() if name not in results.left_out]
     return f"""## The settings of the others
 
-What their documentation names for speed, and of sizes and waits those that gave most requests at 64 clients
-in short runs before.
+What their documentation names for speed; of the waits that were tried before, in short runs, the one that
+gave most requests at 64 clients.
 
 {pages.table(["Server", "Settings"], rows)}"""
 
@@ -172,7 +172,8 @@ def _method(results: Results) -> str:
     machine = pages.table(["", ""], [[name, said] for name, said in results.machine.items()])
     return f"""## How it was measured, and what it does not say
 
-- `wrk -t1` for {results.seconds} s a case, after a warm-up, on the same cores as the servers.
+- `wrk -t1` for {results.seconds} s a case, {results.few_seconds} s with 8 clients and with one, after a
+  warm-up. It runs on the same cores as the servers.
 - With the first two models the servers that are compared run side by side and take turns, case by case.
   With the third one server runs at a time, because some of the others use processor time while nobody asks
   them anything. The one that is first is another each round.

@@ -13,13 +13,17 @@ from bench.results import Case, Spread
 
 @dataclass
 class Results:
-    """All that one run found. loads: a Load a round. left_out: who was not measured, and why."""
+    """All that one run found. seconds: of load a round; few_seconds: with 8 connections and with one.
+
+    loads: a Load a round. left_out: who was not measured, and why.
+    """
 
     date: str
     command: str
     machine: dict[str, str]
     rounds: int
     seconds: int
+    few_seconds: int
     loads: dict[Case, list[Load]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 

@@ -18,7 +18,8 @@ SETTINGS = {
     ),
     "MLServer": "`parallel_workers=2`, `max_batch_size=32`, `max_batch_time=0.001`, uvloop.",
     "Ray Serve": (
-        "`num_replicas=2`, `max_ongoing_requests=64`, `max_batch_size=32`, `batch_wait_timeout_s=0`, the"
+        "`num_replicas=2`, `max_ongoing_requests=64`, `max_batch_size=32`,"
+        " `batch_wait_timeout_s=0.005` (with 0 its batches stay at one where a device computes), the"
         " model in a thread, so that a replica goes on reading; `RAY_SERVE_THROUGHPUT_OPTIMIZED=1` and"
         " `RAY_SERVE_ENABLE_HA_PROXY=1`. What it would have open to all addresses listens on loopback here."
     ),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from bench.peers import cost
 
-MAX_BATCH_SIZE, BATCH_WAIT_SECONDS = 32, 0.0
+MAX_BATCH_SIZE, BATCH_WAIT_SECONDS = 32, 0.005
 
 
 @serve.deployment(num_replicas=2, max_ongoing_requests=64, ray_actor_options={"num_cpus": 1})
