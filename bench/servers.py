@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ GEVENT = "gevent"
 # Ours with the threads of gunicorn's own worker class instead of those in serving/threads.py.
 STOCK = "gunicorn's own gthread"
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 35.0
 PING_EVERY_SECONDS = 0.005
 OWN_SETTINGS = ("GUNICORN_", "MODEL_SERVER_", "SAGEMAKER_", "SM_", "ML_ROOT", "CLASSIC_")
@@ -53,10 +53,13 @@ class Server:
 
 
 @contextmanager
-def running(name: str, model: str, workers: int) -> Iterator[Server]:
+def running(
+    name: str, model: str, workers: int, environ: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Start the server `name` (CLASSIC, GTHREAD, GEVENT or STOCK) with models/<model>.py; stop it at the end.
 
-    Raises BenchError where it does not become healthy, or does not stop when told to.
+    environ: variables on top of its settings. Raises BenchError where it does not become healthy, or does
+    not stop when told to.
     """
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder:
         home = Path(folder)
@@ -64,23 +67,43 @@ def running(name: str, model: str, workers: int) -> Iterator[Server]:
         code = home / "ml" / "model" / "code"
         code.mkdir(parents=True)
         shutil.copy(HERE / "models" / f"{model}.py", code / "inference.py")
-        log = home / "stderr"
-        port = _free_port()
-        with log.open("wb") as stderr:
-            born = time.perf_counter()
-            process = subprocess.Popen(
-                _command(name),
-                env=_environment(name, home, port, workers),
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        try:
-            _wait_until_healthy(name, process, port, log)
-            start_seconds = time.perf_counter() - born
-            yield Server(name, workers, port, process.pid, start_seconds, log)
-        finally:
-            _stop(name, process)
+        port = free_port()
+        settings = _environment(name, home, port, workers) | dict(environ or {})
+        with started(name, workers, _command(name), settings, home, port) as server:
+            yield server
+
+
+@contextmanager
+def started(
+    name: str,
+    workers: int,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    home: Path,
+    port: int,
+    health: str = "/ping",
+) -> Iterator[Server]:
+    """Run a command that serves on 127.0.0.1:port until it is healthy; stop it at the end.
+
+    health: the path that answers 200 then. home: the folder for its log.
+    """
+    log = home / "stderr"
+    with log.open("wb") as stderr:
+        born = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_healthy(name, process, port, health, log)
+        start_seconds = time.perf_counter() - born
+        yield Server(name, workers, port, process.pid, start_seconds, log)
+    finally:
+        _stop(name, process)
 
 
 def _command(name: str) -> list[str]:
@@ -107,17 +130,19 @@ def _environment(name: str, home: Path, port: int, workers: int) -> dict[str, st
     return environ
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_healthy(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_healthy(
+    name: str, process: subprocess.Popen[bytes], port: int, health: str, log: Path
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if _ping(port):
+        if _ping(port, health):
             return
         if process.poll() is not None:
             raise BenchError(f"{name} ended with {process.returncode} before it was healthy.\n{tail(log)}")
@@ -125,11 +150,11 @@ def _wait_until_healthy(name: str, process: subprocess.Popen[bytes], port: int, 
     raise BenchError(f"{name} was not healthy {START_SECONDS:.0f} s after its start.\n{tail(log)}")
 
 
-def _ping(port: int) -> bool:
-    """Ask /ping once. A bare socket, because a client that computes would take CPU from what is measured."""
+def _ping(port: int, path: str) -> bool:
+    """Ask once. A bare socket, because a client that computes would take CPU from what is measured."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-            connection.sendall(b"GET /ping HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode())
             return connection.recv(64).startswith(b"HTTP/1.1 200")
     except OSError:
         return False

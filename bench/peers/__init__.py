@@ -1,0 +1,1 @@
+"""Longshore beside other model servers: `python -m bench.peers`."""

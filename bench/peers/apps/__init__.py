@@ -1,0 +1,1 @@
+"""The same models, written for each of the other servers in its own way."""
