@@ -1,0 +1,96 @@
+"""Killed, reloaded, stopped while requests come at a steady rate: one right answer each, or a clean no."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.open_loop import REFUSED, OpenLoop, Outcome, at_the_end
+from tests.support.server import Server, alive, wait_until
+
+RATE = 50  # a second; two workers with this model answer twice as many
+
+
+@pytest.fixture(params=["gthread", "gevent"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    variables = {"MODEL_SERVER_WORKERS": 2, "MODEL_SERVER_WORKER_CLASS": request.param}
+    with Server(tmp_path, "sums_slowly", **variables) as started:
+        wait_until(lambda: loads(started) == 2, "both workers")
+        yield started
+
+
+@pytest.fixture(params=[True, False], ids=["kept connections", "one a request"])
+def keep(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def loads(server: Server) -> int:
+    return server.stderr.count("has loaded in")
+
+
+@contextmanager
+def asked(server: Server, keep: bool) -> Iterator[OpenLoop]:
+    """Requests come, from before the block until its end; then all have their outcome."""
+    client = OpenLoop(server.port, RATE, keep=keep)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(client.run)
+        try:
+            more(client)
+            yield client
+        finally:
+            client.stop()
+            running.result()
+
+
+def more(client: OpenLoop, count: int = 20) -> None:
+    """Wait for so many further outcomes."""
+    enough = len(client.outcomes) + count
+    wait_until(lambda: len(client.outcomes) >= enough, "outcomes")
+
+
+def kinds(outcomes: list[Outcome]) -> set[str]:
+    return {outcome.kind for outcome in outcomes}
+
+
+def sent_at(outcome: Outcome) -> float:
+    return outcome.due + outcome.late
+
+
+def test_a_killed_worker_costs_no_request_but_those_it_had(server: Server, keep: bool) -> None:
+    with asked(server, keep) as client:
+        pid = server.workers()[0]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid), "its end")
+        dead = time.monotonic()
+        wait_until(lambda: loads(server) == 3, "its replacement")
+        more(client)
+    assert len(client.outcomes) == client.sent
+    assert kinds(client.outcomes) <= {"200", "502"}
+    assert kinds([outcome for outcome in client.outcomes if sent_at(outcome) > dead]) == {"200"}
+
+
+def test_a_reload_costs_no_request(server: Server, keep: bool) -> None:
+    with asked(server, keep) as client:
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the model loaded before has left" in server.stderr, "the old one's end")
+        more(client)
+    assert len(client.outcomes) == client.sent
+    assert kinds(client.outcomes) == {"200"}
+
+
+def test_a_stop_answers_all_it_has_taken_and_refuses_the_rest(server: Server, keep: bool) -> None:
+    with asked(server, keep) as client:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_exit() == 0
+        more(client)
+    assert len(client.outcomes) == client.sent
+    assert kinds(at_the_end(client.outcomes)) == {"200", "503", REFUSED}
+    first = min(sent_at(outcome) for outcome in client.outcomes if outcome.kind == "503")
+    assert kinds([o for o in client.outcomes if sent_at(o) < first]) == {"200"}
