@@ -28,8 +28,8 @@ def _head(results: Results) -> str:
 
 Measured on {results.date} by `{results.command}`, in one run, on one machine. *Classic* and *Longshore* are
 what they are in [results.md](results.md), which also has the start; *Longshore* is its default worker class,
-`{results.default_class}`, where nothing else is said. Figures are medians over the rounds ({results.rounds}), the least
-and the greatest in brackets. A MB is 1,000,000 bytes."""
+`{results.default_class}`, where nothing else is said. Figures are medians over the rounds ({results.rounds}),
+the least and the greatest in brackets. A MB is 1,000,000 bytes."""
 
 
 def _fairness(results: Results) -> str:
