@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.open_loop import REFUSED, OpenLoop, Outcome, at_the_end
-from tests.support.server import Server, alive, wait_until
+from tests.support.server import PATIENCE, Server, wait_until
 
 RATE = 50  # a second; two workers with this model answer twice as many
 
@@ -67,7 +68,7 @@ def test_a_killed_worker_costs_no_request_but_those_it_had(server: Server, keep:
     with asked(server, keep) as client:
         pid = server.workers()[0]
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not alive(pid), "its end")
+        wait_until(lambda: f"worker {pid} died" in server.stderr, "its end")
         dead = time.monotonic()
         wait_until(lambda: loads(server) == 3, "its replacement")
         more(client)
@@ -94,3 +95,32 @@ def test_a_stop_answers_all_it_has_taken_and_refuses_the_rest(server: Server, ke
     assert kinds(at_the_end(client.outcomes)) == {"200", "503", REFUSED}
     first = min(sent_at(outcome) for outcome in client.outcomes if outcome.kind == "503")
     assert kinds([o for o in client.outcomes if sent_at(o) < first]) == {"200"}
+
+
+def stuck(server: Server) -> bool:
+    try:
+        requests.post(f"{server.url}/invocations", json={}, timeout=0.5)
+    except requests.Timeout:
+        return True
+    return False
+
+
+def test_more_than_nginx_has_connections_for_is_refused_and_ping_is_answered(tmp_path: Path) -> None:
+    with (
+        Server(tmp_path, "hangs_holding_the_gil", MODEL_SERVER_WORKERS=1) as server,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        pool.submit(server.post, {"hang": True})
+        wait_until(lambda: stuck(server), "its reaching the model")
+        client = OpenLoop(server.port, rate=1000, patience=PATIENCE)
+        running = pool.submit(client.run)
+        try:
+            more(client, 1000)
+            assert kinds(client.outcomes) == {"503"}
+            assert server.ping() == 200
+        finally:
+            client.stop()
+            for number in (signal.SIGTERM, signal.SIGINT):  # the second one ends all that hangs at once
+                server.process.send_signal(number)
+                wait_until(lambda number=number: number.name in server.stderr, "its line")
+            running.result()
