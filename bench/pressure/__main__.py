@@ -29,7 +29,7 @@ class Extent:
     long_seconds: int
 
 
-FULL = Extent(3, seconds=4, losses=3, bodies=4, idle_seconds=30, requests=1_000_000, long_seconds=10)
+FULL = Extent(3, seconds=3, losses=3, bodies=4, idle_seconds=30, requests=1_000_000, long_seconds=10)
 QUICK = Extent(1, seconds=2, losses=1, bodies=1, idle_seconds=5, requests=50_000, long_seconds=2)
 
 

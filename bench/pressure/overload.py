@@ -26,10 +26,11 @@ def measure(results: Results, seconds: int, folder: Path) -> None:
             for server in servers:
                 # A connection of its own for each ping: nothing but the server can make it wait.
                 with Client(server, PINGS_A_SECOND, seconds, ping=True, keep=False) as client:
-                    capacity = load.put(server, CSV, CONNECTIONS, seconds, folder).per_second
+                    load.put(server, CSV, CONNECTIONS, seconds, folder)
                     flow = client.flow()
                 say(f"ping, {server.name}: p99 {flow.p99_ms:.1f} ms, {flow.kinds}")
                 results.pings[server.name].append(flow)
+                capacity = load.put(server, CSV, CONNECTIONS, seconds, folder).per_second
                 for factor in FACTORS:
                     with Client(server, factor * capacity, seconds) as client:
                         flow = client.flow()

@@ -89,9 +89,9 @@ The same model and two workers. While wrk asks over {overload.CONNECTIONS} conne
 
 {pages.table(["Server", "`/ping`, p50 ms", "p99 ms", "Outcomes"], pings, right=(1, 2))}
 
-What wrk got answered is the server's capacity. Then requests come at a steady rate, a multiple of that,
-whatever becomes of those before them. *Answered* are right answers that came while it lasted. All latencies
-count from the moment a request was due.
+What wrk gets answered without that is the server's capacity. Then requests come at a steady rate, a multiple
+of that, whatever becomes of those before them. *Answered* are right answers that came while it lasted. All
+latencies count from the moment a request was due.
 
 ![Answers and latency by load](results/overload.svg)
 
@@ -100,8 +100,8 @@ count from the moment a request was due.
 The client that asks is one process with kept connections, as many as it needs; it gives up after
 {PATIENCE_SECONDS:.0f} s. A request costs it at most {dearest:.0f} µs of a core, so that it could send
 {1e6 / dearest:,.0f} a second; the most it was told to is {max(flow.rate for flow in flows):,.0f}. It shares
-the cores with the server: 99% of the requests were sent at most {max(f.late_p99_ms for f in flows):.1f} ms
-late, which counts as latency."""
+the cores with the server: in every step 99% of the requests were sent
+at most {max(flow.late_p99_ms for flow in flows):.1f} ms late, which counts as latency."""
 
 
 def _step(results: Results, server: str, factor: float) -> list[str]:
@@ -180,8 +180,8 @@ each for half a second, so that all are there at the same time, in {size.BODIES_
 
 {pages.table(body_head, bodies, right=range(1, 6))}
 
-Memory while {results.long[-1][0]:,} requests are answered, after {_megabytes(results.long[0][1])} MB when it
-was warm; at the end it is {_megabytes(results.long[-1][1])} MB:
+While {results.long[-1][0]:,} requests are answered it changes by {results.grown_mb():+.1f} MB: the median of
+the last five looks beside that of the first five, each just after a burst.
 
 ![Memory over many requests](results/memory.svg)"""
 
@@ -227,7 +227,3 @@ def _kinds(counted: Iterable[Mapping[str, int]]) -> str:
 
 def _ms(spread: Spread) -> str:
     return f"{spread.median:.2f}" if spread.median < 10 else f"{spread.median:,.0f}"
-
-
-def _megabytes(value: float) -> str:
-    return f"{value:.1f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from bench.load import Load
 from bench.results import Case, Spread
+
+_LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,11 @@ class Results:
 
     def copies(self, server: str, model: str) -> Spread:
         return Spread.of(self.memory[server][model])
+
+    def grown_mb(self) -> float:
+        """How much more memory the long run's last looks show than its first: medians of a few."""
+        looks = [megabytes for _, megabytes in self.long]
+        return statistics.median(looks[-_LOOKS:]) - statistics.median(looks[:_LOOKS])
 
     def write(self, path: Path) -> None:
         """Write every figure as JSON."""

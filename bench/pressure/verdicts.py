@@ -36,7 +36,7 @@ def verdicts(results: Results) -> list[Verdict]:
     kept, refused = goodput(results, ours), results.step(ours, most, lambda s: s.flow.refused_p99_ms).median
     strange = sum(odd(step.flow) for step in results.steps if step.server == ours)
     unhealthy = sum(sum(flow.kinds.values()) - flow.kinds.get(RIGHT, 0) for flow in results.pings[ours])
-    grown = results.long[-1][1] - results.long[0][1]
+    grown = results.grown_mb()
     asked = f"{most:.0f} times the load it can serve"
     return [
         Verdict("a model that computes: requests per second", "≥ 1.00 × classic", f"{rate:.2f} ×", rate >= 1),
