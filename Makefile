@@ -44,6 +44,7 @@ bench: setup ## measure beside what this replaces
 	$(PIP) install -r bench/requirements.txt
 	python -m bench.application
 	python -m bench $(ARGS)
+	python -m bench.pressure $(filter --quick,$(ARGS))
 	python -m bench.algorithm $(filter --quick,$(ARGS))
 	python -m bench.peers $(filter --quick,$(ARGS))
 

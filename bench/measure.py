@@ -9,20 +9,18 @@ one server up at a time, because two that are up at once share pages, and PSS wo
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import load, memory
-from bench.load import CSV, JSON, Body
+from bench.load import CSV, JSON, Body, Load
 from bench.results import Case, Results
 from bench.servers import CLASSIC, GEVENT, GTHREAD, STOCK, Server, running
 
 CONNECTIONS = (1, 8, 64)
-BUSY_CONNECTIONS = (2, 64)
 ROW_SUM = "rowsum"
-BUSY = "busy"
 
 
 @dataclass(frozen=True)
@@ -31,12 +29,11 @@ class Extent:
 
     rounds: int
     seconds: int
-    busy_seconds: int
     starts: int
 
 
-FULL = Extent(rounds=3, seconds=3, busy_seconds=4, starts=5)
-QUICK = Extent(rounds=1, seconds=1, busy_seconds=1, starts=1)
+FULL = Extent(rounds=3, seconds=3, starts=5)
+QUICK = Extent(rounds=1, seconds=1, starts=1)
 
 
 def everything(results: Results, extent: Extent, folder: Path) -> None:
@@ -51,9 +48,7 @@ def everything(results: Results, extent: Extent, folder: Path) -> None:
         plan: dict[str, tuple[int, ...]] = {CLASSIC: CONNECTIONS, ours: CONNECTIONS}
         if workers == 2:  # the other class is compared where it matters: with workers that are kept busy
             plan[other] = plan[STOCK] = (8, 64)
-        _loads(results, ROW_SUM, (CSV, JSON), plan, workers, extent.rounds, extent.seconds, folder)
-    busy_plan = dict.fromkeys((CLASSIC, GTHREAD, GEVENT, STOCK), BUSY_CONNECTIONS)
-    _loads(results, BUSY, (CSV,), busy_plan, 2, extent.rounds, extent.busy_seconds, folder)
+        take_turns(results.loads, ROW_SUM, (CSV, JSON), plan, workers, extent.rounds, extent.seconds, folder)
 
 
 def _starts(results: Results, names: Iterable[str], workers: int, extent: Extent, folder: Path) -> None:
@@ -67,15 +62,15 @@ def _starts(results: Results, names: Iterable[str], workers: int, extent: Extent
             with running(name, ROW_SUM, workers) as server:
                 if number == 0:
                     continue
-                _say(f"start of {name}, {workers} worker(s): {server.start_seconds:.2f} s")
+                say(f"start of {name}, {workers} worker(s): {server.start_seconds:.2f} s")
                 results.starts.setdefault(case, []).append(server.start_seconds)
                 if number <= extent.rounds and not results.no_load:
                     _warm(server, (CSV, JSON), folder)
                     results.memories.setdefault(case, []).append(memory.of_tree(server.pid))
 
 
-def _loads(
-    results: Results,
+def take_turns(
+    found: dict[Case, list[Load]],
     model: str,
     bodies: tuple[Body, ...],
     plan: Mapping[str, tuple[int, ...]],
@@ -85,12 +80,7 @@ def _loads(
     folder: Path,
 ) -> None:
     """Load the servers of the plan (name: connections) in turns, case by case, round by round."""
-    with ExitStack() as stack:
-        servers = [stack.enter_context(running(name, model, workers)) for name in plan]
-        for server in servers:
-            for body in bodies:
-                load.check_answer(server, body)
-            _warm(server, bodies, folder)
+    with side_by_side(plan, model, workers, bodies, folder) as servers:
         for _ in range(rounds):
             for body in bodies:
                 for connections in sorted(set().union(*plan.values())):
@@ -99,12 +89,26 @@ def _loads(
                             continue
                         case = Case(server.name, workers, model, body.name, connections)
                         seen = load.put(server, body, connections, seconds, folder)
-                        _say(
+                        say(
                             f"{model}, {server.name}, {workers} worker(s), {body.name}, {connections}"
                             f" connection(s): {seen.per_second:.0f}/s, p50 {seen.p50_ms:.1f} ms,"
                             f" p99 {seen.p99_ms:.1f} ms"
                         )
-                        results.loads.setdefault(case, []).append(seen)
+                        found.setdefault(case, []).append(seen)
+
+
+@contextmanager
+def side_by_side(
+    names: Iterable[str], model: str, workers: int, bodies: Iterable[Body], folder: Path
+) -> Iterator[list[Server]]:
+    """The servers of these names, each of which has answered each body right, and is warm."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(name, model, workers)) for name in names]
+        for server in servers:
+            for body in bodies:
+                load.check_answer(server, body)
+            _warm(server, bodies, folder)
+        yield servers
 
 
 def _warm(server: Server, bodies: Iterable[Body], folder: Path) -> None:
@@ -112,5 +116,5 @@ def _warm(server: Server, bodies: Iterable[Body], folder: Path) -> None:
         load.put(server, body, connections=64, seconds=1, folder=folder)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

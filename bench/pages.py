@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.results import Spread
 from bench.servers import HERE
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One promise: what was expected, what came out, and whether it is met."""
+
+    what: str
+    expected: str
+    measured: str
+    met: bool
+
+
+def expected(verdicts: Iterable[Verdict]) -> str:
+    """The first section of a page."""
+    rows = [[each.what, each.expected, each.measured, "yes" if each.met else "**no**"] for each in verdicts]
+    found = table(["What", "Expected", "Measured", "Met"], rows)
+    return f"## What was expected, and what came out\n\n{found}"
+
+
+def tell(verdicts: Iterable[Verdict]) -> None:
+    """Print them."""
+    for verdict in verdicts:
+        said = "met    " if verdict.met else "NOT MET"
+        print(f"{said}  {verdict.what}: {verdict.measured}, expected {verdict.expected}")
 
 
 def spread(figure: Spread, form: str) -> str:

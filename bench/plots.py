@@ -1,4 +1,4 @@
-"""The two plots of the page, as SVG."""
+"""The plot of the page, as SVG, and what those of the other pages share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.load import CSV, JSON
-from bench.measure import BUSY, CONNECTIONS, ROW_SUM
+from bench.measure import CONNECTIONS, ROW_SUM
 from bench.results import Case, Results
-from bench.servers import CLASSIC, GEVENT, GTHREAD
+from bench.servers import CLASSIC
 
 GREY, BLUE, LIGHT_BLUE, TEXT = "#9aa3ad", "#1f6feb", "#a5c8ff", "#24292f"
 
@@ -31,10 +31,14 @@ matplotlib.rcParams.update(
 
 
 def draw(results: Results, folder: Path) -> None:
-    """Write requests.svg and fairness.svg into the folder."""
+    """Write requests.svg into the folder."""
+    save(_requests(results), folder, "requests")
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write the figure into the folder, as <name>.svg."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in (("requests", _requests(results)), ("fairness", _fairness(results))):
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, facecolor="white")
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, facecolor="white")
 
 
 def _requests(results: Results) -> Figure:
@@ -83,30 +87,3 @@ def _bars(axes: Axes, results: Results, workers: int, body: str) -> None:
     axes.set_xticks(range(len(CONNECTIONS)), [str(connections) for connections in CONNECTIONS])
     axes.margins(y=0.14)
     axes.yaxis.set_major_formatter("{x:,.0f}")
-
-
-def _fairness(results: Results) -> Figure:
-    """p50 and p99 of each server with the model that computes for 3 ms, its rate beside its name."""
-    figure = Figure(figsize=(9, 3.1), layout="constrained")
-    axes = figure.subplots()
-    names = (CLASSIC, GTHREAD, GEVENT)
-    height = 0.38
-    for offset, latency, colour, label in (
-        (-height / 2, "p50_ms", LIGHT_BLUE, "p50"),
-        (height / 2, "p99_ms", BLUE, "p99"),
-    ):
-        medians = [results.load(Case(name, 2, BUSY, CSV.name, 64), latency).median for name in names]
-        places = [place + offset for place in range(len(names))]
-        bars = axes.barh(places, medians, height, color=colour, label=label)
-        axes.bar_label(bars, labels=[f"{median:,.0f}" for median in medians], padding=4, fontsize=8.5)
-    ticks = []
-    for name in names:
-        rate = results.load(Case(name, 2, BUSY, CSV.name, 64), "per_second").median
-        ticks.append(f"{'Classic' if name == CLASSIC else f'Longshore, {name}'}\n{rate:,.0f} req/s")
-    axes.set_yticks(range(len(names)), ticks)
-    axes.invert_yaxis()
-    axes.margins(x=0.08)
-    axes.set_xlabel("milliseconds, 64 connections, two workers")
-    axes.set_title("A model that computes for 3 ms and holds the interpreter lock", loc="left")
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ def processes() -> Iterator[Process]:
         yield Process(int(stat.parent.name), state, parent, group, ticks / _TICKS_A_SECOND)
 
 
+def parents() -> dict[int, int]:
+    """The parent of each process."""
+    return {process.pid: process.parent for process in processes()}
+
+
 def tree(root: int) -> list[int]:
     """The pids of the process `root` and of all its descendants."""
     children: dict[int, list[int]] = {}
@@ -47,6 +53,16 @@ def cpu_seconds(root: int) -> float:
     """The CPU time that the process `root` and its living descendants have used, in steps of 10 ms."""
     members = set(tree(root))
     return sum(process.cpu_seconds for process in processes() if process.pid in members)
+
+
+def exact_cpu_seconds(root: int) -> float:
+    """As cpu_seconds(), in steps of nanoseconds, but without the threads that have ended."""
+    spent = 0
+    for pid in tree(root):
+        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # it ends meanwhile
+                spent += int(file.read_text().split()[0])
+    return spent / 1e9
 
 
 def group_runs(group: int) -> bool:

@@ -80,9 +80,7 @@ def _write(results: Results, folder: Path) -> None:
     results.write(folder / "algorithm.json")
     (folder / "algorithm.md").write_text(page.render(results))
     plots.draw(results, folder / "results")
-    for verdict in page.verdicts(results):
-        said = "met    " if verdict.met else "NOT MET"
-        print(f"{said}  {verdict.what}: {verdict.measured}, expected {verdict.expected}")
+    pages.tell(page.verdicts(results))
     print(f"Written: {folder / 'algorithm.md'}")
 
 

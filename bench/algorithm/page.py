@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bench import pages
 from bench.algorithm.contestants import OURS
 from bench.algorithm.overhead import WARM
 from bench.algorithm.results import Case, Results
+from bench.pages import Verdict
 from bench.results import Spread
 
 MEMORY_MB = 150
 OVERHEAD = 0.5
 
 _VERBS = {"fetch": "Fetched", "store": "Stored"}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One promise: what was expected, what came out, and whether it is met."""
-
-    what: str
-    expected: str
-    measured: str
-    met: bool
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -47,7 +36,7 @@ def verdicts(results: Results) -> list[Verdict]:
 
 def render(results: Results) -> str:
     """The whole page. Its plot is the one that bench.algorithm.plots draws."""
-    parts = [_head(results), _expected(results), _picture()]
+    parts = [_head(results), pages.expected(verdicts(results)), _picture()]
     parts += [_case(results, case) for case in results.runs]
     parts += [_starts(results), _overheads(results), _method(results)]
     return "\n\n".join(parts) + "\n"
@@ -61,15 +50,6 @@ Measured on {results.date} by `{results.command}`, in one run, on one machine, a
 
 Figures are medians over the rounds ({results.rounds}), the least and the greatest in brackets. Every ratio is
 written so that more than 1 speaks for Longshore. A MB is 1,000,000 bytes."""
-
-
-def _expected(results: Results) -> str:
-    rows = [
-        [each.what, each.expected, each.measured, "yes" if each.met else "**no**"]
-        for each in verdicts(results)
-    ]
-    table = pages.table(["What", "Expected", "Measured", "Met"], rows)
-    return f"## What was expected, and what came out\n\n{table}"
 
 
 def _picture() -> str:

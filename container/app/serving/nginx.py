@@ -12,7 +12,6 @@ from app.settings import Settings
 CONF_NAME = "nginx.conf"
 INCLUDE_NAME = "serve.conf"
 WORKERS_NAME = "workers.conf"
-_STOPPING_NAME = "stopping"  # what the include becomes
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -44,16 +43,10 @@ def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
         f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
     ]
     (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
-    (run_dir / INCLUDE_NAME).write_text(_include(run_dir, settings, stopping=False))
-    (run_dir / _STOPPING_NAME).write_text(_include(run_dir, settings, stopping=True))
+    (run_dir / INCLUDE_NAME).write_text(_include(run_dir, settings))
 
 
-def refuse_from_next_reload(run_dir: Path) -> None:
-    """Have /invocations refused with 503 once nginx has reloaded; a full disk does not matter."""
-    (run_dir / _STOPPING_NAME).replace(run_dir / INCLUDE_NAME)
-
-
-def _include(run_dir: Path, settings: Settings, *, stopping: bool) -> str:
+def _include(run_dir: Path, settings: Settings) -> str:
     lines = [
         f"listen {settings.host}:{settings.port} backlog=4096;",
         f"client_max_body_size {settings.max_payload_mb}m;",
@@ -62,7 +55,6 @@ def _include(run_dir: Path, settings: Settings, *, stopping: bool) -> str:
         f"proxy_send_timeout {settings.timeout}s;",
         f'set $max_payload_mb "{settings.max_payload_mb}";',
         f'set $timeout_seconds "{settings.timeout}";',
-        f'set $stopping "{"yes" if stopping else ""}";',
     ]
     lines += [f'{name}_temp_path "{run_dir}/nginx_{name}";' for name in _TEMPORARY]
     return "".join(f"{line}\n" for line in lines)

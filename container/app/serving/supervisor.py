@@ -3,8 +3,8 @@
     start    the sockets for events and /ping stand before any child runs, so nothing is missed
     serve    wait for whatever comes first: a child's exit, a failed load, a signal; SIGHUP reloads the
              model (reloading.py)
-    drain    /ping says 503; nginx reloads, so that its old workers finish what is in flight while
-             the new ones refuse with 503; when the old ones are gone nobody waits for an answer
+    drain    /ping says 503; nginx refuses with 503, and closes the connections with that; a moment later it
+             reloads: when its old workers, who finish what is in flight, are gone, nobody waits for an answer
     stop     gunicorn, then nginx, and what does not go by itself is killed
 
 The first exit ends the group, and the exit code is that of what ended it (128 + the signal's number
@@ -40,6 +40,8 @@ from app.settings import Settings
 log = logging.getLogger("serve")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+# For the clients to be refused on the connections they keep: nginx's reload closes what is left of those.
+_REFUSE_SECONDS = 0.2
 _STOP_SECONDS = 2.0  # for a child with nothing in flight to end by itself
 _LOOK_AGAIN_SECONDS = 0.05
 _LEAVE_SECONDS = 10  # beyond the longest request: for nginx to close the connections it does not use
@@ -180,13 +182,11 @@ class Supervisor:
         serving.health.drain()
         name = deaths.name_of_signal(self._signals[0])
         log.info("%s: finishing what is in flight, %d s at most", name, contract.DRAIN_SECONDS)
-        deadline = time.monotonic() + contract.DRAIN_SECONDS
+        began = time.monotonic()
+        draining.begin(serving.folder)
         master = self._children.pid("nginx")
         old_workers = machine.children(master) if serving.health.ready else set()
-        if old_workers:
-            nginx.refuse_from_next_reload(self._run_dir)
-            self._children.signal("nginx", signal.SIGHUP)
-        draining.begin(serving.folder)
+        reloaded = False
         while old_workers & machine.children(master) or self._tasks_run():
             if len(self._signals) > 1:
                 name = deaths.name_of_signal(self._signals[1])
@@ -197,7 +197,11 @@ class Supervisor:
                 return self._stop(failure[0])
             if (code := self._code_of_first_exit()) is not None:
                 return self._stop(code)
-            if time.monotonic() > deadline:
+            seconds = time.monotonic() - began
+            if not reloaded and seconds > _REFUSE_SECONDS:
+                self._children.signal("nginx", signal.SIGHUP)
+                reloaded = True
+            if seconds > contract.DRAIN_SECONDS:
                 log.warning(
                     "not everything in flight ended within %d s: cutting it off", contract.DRAIN_SECONDS
                 )

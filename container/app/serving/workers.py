@@ -13,7 +13,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from app import problem
-from app.serving import blackbox, events
+from app.serving import blackbox, events, response
 from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
@@ -77,5 +77,6 @@ class Ours:
 
 def worker_class(name: str) -> type[Any]:
     """The class for gthread or gevent."""
+    response.use()
     base = ThreadWorker if name == "gthread" else util.load_class(name)
     return type(base.__name__, (Ours, base), {})

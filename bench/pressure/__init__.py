@@ -1,0 +1,1 @@
+"""How the server behaves under pressure: `python -m bench.pressure`."""
