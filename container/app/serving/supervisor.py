@@ -80,10 +80,10 @@ class Supervisor:
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
         self._generations = Generations(self._generation, self._children, leave_seconds)
         health_server = HealthServer(self._run_dir, lambda: self._generations.serving.health)
-        command = [nginx.program(), "-p", f"{self._run_dir}/", "-c", str(self._run_dir / nginx.CONF_NAME)]
+        user = None
         if os.geteuid() == 0:
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
-            command += ["-g", f"user {' '.join(user)};"]
+        command = nginx.command(self._run_dir, user)
         access_log = self._access_log()
         self._children.spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
         if access_log is not None:
