@@ -18,9 +18,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
 
-from app import contract
 from app.errors import RequestError
-from app.runners.base import Context
+from app.runners.base import Context, client_gone
 from app.runners.model.calls import Calls
 
 # Beside a call this long, changing threads costs next to nothing.
@@ -50,17 +49,17 @@ class Item:
         self.wake: threading.Lock | None = None
 
     def succeed(self, prediction: Any) -> None:
-        self.prediction, self.settled = prediction, True
+        self.data, self.prediction, self.settled = None, prediction, True  # data may be large
 
     def fail(self, error: BaseException) -> None:
-        self.error, self.settled = error, True
+        self.data, self.error, self.settled = None, error, True
 
     def wanted(self) -> bool:
         """Whether anyone still waits for the answer; where nobody does, the item fails."""
         if monotonic() > self.deadline:
             self.fail(late())
         elif self.context.client_gone():
-            self.fail(gone())
+            self.fail(client_gone())
         return not self.settled
 
 
@@ -95,14 +94,17 @@ class ModelQueue:
         self._mutex = threading.Lock()
         self._more = threading.Condition(self._mutex)
 
-    def admit(self, deadline: float) -> None:
-        """RequestError (503) where a request with this deadline has no place, or would wait in vain."""
+    def admit(self, deadline: float, unread: int = 0) -> None:
+        """RequestError (503) where a request with this deadline has no place, or would wait in vain.
+
+        unread: how many are to come that wait for room in memory (room.py).
+        """
         now = monotonic()
         if now > deadline:
             raise late()
-        if self._free:
+        if self._free and not unread:
             return  # whatever it takes, nobody is ahead
-        ahead = len(self._waiting)
+        ahead = len(self._waiting) + unread
         if ahead >= self._places:
             raise _refusal("The queue is full", self._seconds(ahead))
         seconds = self._seconds(ahead + 1)
@@ -126,7 +128,10 @@ class ModelQueue:
         if item.leads:
             self._lead(item)
         if item.error is not None:
-            raise item.error
+            try:
+                raise item.error
+            finally:
+                item.error = None  # whose traceback leads back here, and to the data: gone at once
         return item.prediction
 
     def _lasts(self) -> bool:
@@ -224,11 +229,6 @@ class ModelQueue:
 def late() -> RequestError:
     """For what was not computed by its deadline."""
     return RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
-
-
-def gone() -> RequestError:
-    """For what nobody waits for: seen in the metrics alone."""
-    return RequestError(contract.CLIENT_GONE, "The client has gone.")
 
 
 def _wake(item: Item) -> None:
