@@ -11,6 +11,7 @@ from app.errors import StartError
 from app.variables import Variable
 
 DEFAULT_QUEUE = 128  # two full batches; a thread that waits costs about 50 KB
+DEFAULT_BODIES_MB = 100  # one of the largest that are let in unless told otherwise (A12)
 CONCURRENCY_MAX = 512
 # Beside those that wait and those that compute: one to read, and refuse, the next, and some that answer.
 _SPARE_THREADS = 8
@@ -38,6 +39,13 @@ VARIABLES = (
         None,
         "a whole number of requests from 1 to 1000",
         parse.whole_number(1, 1000),
+    ),
+    Variable(
+        "max_bodies_mb",
+        ("MODEL_SERVER_MAX_BODIES_MB",),
+        str(DEFAULT_BODIES_MB),
+        "a whole number of MB from 1 to 1000000",
+        parse.whole_number(1, 1_000_000),
     ),
     Variable(
         "concurrency",
@@ -87,6 +95,7 @@ class ModelSettings:
 
     threads: int | None
     max_queue: int
+    max_bodies_mb: int
     concurrency: int | None
     max_batch_size: int
     max_batch_delay_ms: int

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gated import Gated, gated
 from tests.support.server import Server
 
 
@@ -22,6 +23,21 @@ def describe(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Ite
     folder: Path = tmp_path_factory.mktemp("describe")
     with Server(folder, "describe", MODEL_SERVER_WORKERS=2, MODEL_SERVER_WORKER_CLASS=worker_class) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared_gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+    with gated(tmp_path_factory.mktemp("gated")) as one:
+        yield one
+
+
+@pytest.fixture
+def one(shared_gated: Gated) -> Iterator[Gated]:
+    """A server whose model has seen nothing yet; whatever the test did, it is served afterwards."""
+    for name in ("decoded", "calls", "open"):
+        (shared_gated.folder / name).unlink(missing_ok=True)
+    yield shared_gated
+    assert shared_gated.post("afterwards", quick=True).status_code == 200
 
 
 @pytest.fixture

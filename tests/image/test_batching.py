@@ -141,12 +141,12 @@ def test_whatever_items_are_bad_they_alone_fail_and_each_other_gets_its_own_pred
         return [-item.data for item in part]
 
     batching.compute(call, batch)
-    for item in batch:
+    for number, item in enumerate(batch):
         assert item.settled
-        if item.data in bad:
-            assert str(item.error) == str(item.data)
+        if number in bad:
+            assert str(item.error) == str(number)
         else:
-            assert (item.error, item.prediction) == (None, -item.data)
+            assert (item.error, item.prediction) == (None, -number)
     assert calls <= 1 + 2 * len(bad) * count.bit_length()
 
 

@@ -88,7 +88,8 @@ HEADERS: dict[str, bytes] = {
     "two lengths": b"Content-Length: 13\r\nContent-Length: 3\r\n",
     "a length and chunks": b"Content-Length: 13\r\nTransfer-Encoding: chunked\r\n",
     "an id": b"X-Amzn-SageMaker-Inference-Id: one\r\n",
-    "a hundred headers": b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(80)),
+    "many headers": b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(80)),
+    "too many headers": b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(120)),
 }
 
 

@@ -30,10 +30,10 @@ def answers(server: Server) -> list[Any]:
         return [response.json() for response in pool.map(lambda _: server.post({}), range(40))]
 
 
-def memory(server: Server) -> float:
-    """MB that gunicorn's processes occupy, each shared page counted once (PSS)."""
+def memory(server: Server, *names: str) -> float:
+    """MB that gunicorn's processes, or those of these names, occupy, each shared page counted once (PSS)."""
     total = 0
-    for pid in server.pids("gunicorn"):
+    for pid in [pid for name in names or ("gunicorn",) for pid in server.pids(name)]:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 total += int(line.split()[1])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.errors import RequestError
@@ -106,3 +110,33 @@ def test_what_is_late_before_it_is_read_is_refused() -> None:
     queue = ModelQueue(lambda items: None, Calls(), places=10)
     with pytest.raises(RequestError):
         queue.admit(deadline=0.0)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_settled_item_keeps_no_data_alive(fails: bool) -> None:
+    """Not until the garbage collector comes: data may be large."""
+
+    def compute(items: list[Item]) -> None:
+        (one,) = items
+        if not fails:
+            return one.succeed(None)
+        try:
+            raise KeyError(one.data)
+        except KeyError as error:
+            error.args = ()
+            return one.fail(error)
+
+    data = np.zeros(3)
+    alive = weakref.ref(data)
+    one = item(data)
+    del data
+    gc.disable()
+    try:
+        with contextlib.suppress(KeyError):
+            ModelQueue(compute, Calls(), places=1).predict(one)
+        assert alive() is None
+        context = weakref.ref(one.context)
+        del one
+        assert context() is None, "an error's traceback leads back to its item"
+    finally:
+        gc.enable()

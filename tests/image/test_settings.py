@@ -64,6 +64,7 @@ def test_a_variable_sets_its_field(name: str, value: str, field: str, expected: 
     [
         ("MODEL_SERVER_THREADS", "9", "threads", 9),
         ("MODEL_SERVER_MAX_QUEUE", "7", "max_queue", 7),
+        ("MODEL_SERVER_MAX_BODIES_MB", "7", "max_bodies_mb", 7),
         ("MODEL_SERVER_PREDICT_CONCURRENCY", "3", "concurrency", 3),
         ("MODEL_SERVER_MAX_BATCH_SIZE", "5", "max_batch_size", 5),
         ("MODEL_SERVER_MAX_BATCH_DELAY_MS", "20", "max_batch_delay_ms", 20),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,64 @@ from typing import Protocol
 
 from werkzeug.datastructures import Headers
 
+from app import contract
+from app.errors import RequestError
 from app.settings import Settings
+
+_PART = 2**20  # bytes of a body read at a time
+
+
+class Readable(Protocol):
+    """What a body comes from: wsgi.input."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class UnreadBody:
+    """A body of `size` bytes that nginx still holds, in a file. It can be read once.
+
+    Reading raises RequestError (499) where the client, and with it the rest of the body, has gone.
+    """
+
+    def __init__(self, stream: Readable, size: int) -> None:
+        self._stream = stream
+        self.size = size
+
+    def read(self) -> bytes:
+        body = self._read(self.size)
+        if len(body) < self.size:
+            raise client_gone()
+        return body
+
+    def read_writable(self) -> bytearray:
+        """The same as an object that an array can be a view of, and be written to."""
+        body = bytearray(self.size)
+        filled = 0
+        with memoryview(body) as view:
+            while filled < self.size:
+                part = self._read(min(_PART, self.size - filled))
+                if not part:
+                    raise client_gone()
+                view[filled : filled + len(part)] = part
+                filled += len(part)
+        return body
+
+    def discard(self) -> None:
+        """Take what is left and keep nothing of it: nginx reads no answer from who hangs up on it."""
+        with contextlib.suppress(RequestError):
+            while self._read(_PART):
+                pass
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError:
+            raise client_gone() from None
+
+
+def client_gone() -> RequestError:
+    """For what nobody waits for: seen in the metrics alone."""
+    return RequestError(contract.CLIENT_GONE, "The client has gone.")
 
 
 @dataclass
@@ -53,7 +111,11 @@ class Answer:
 
 
 class Runner(Protocol):
-    """What serves: loaded once in each worker, then asked from several threads at once."""
+    """What serves: loaded once in each worker, then asked from several threads at once.
+
+    One that has invoke_unread(body, context) as well is asked by that where a body is large: an UnreadBody,
+    which it reads when it has the memory for it.
+    """
 
     def load(self) -> None:
         """Make ready to answer; raises StartError where that cannot be."""

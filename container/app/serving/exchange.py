@@ -22,6 +22,7 @@ _BEGINNING = f"POST {contract.INVOCATIONS} HTTP/1.1\r\n".encode()
 _END = b"\r\n\r\n"
 _NOT_PLAIN = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_CONNECTION"))
 _NAMES_REMEMBERED = 1024  # of headers: clients choose them
+_MOST_HEADERS = 100  # with more, gunicorn refuses
 
 
 class Arrived:
@@ -54,8 +55,10 @@ class Arrived:
 class _Headers:
     def __init__(self) -> None:
         self.environ: dict[str, str] = {}
+        self.count = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self.count += 1
         if (key := _key(name)) is not None:
             text = value.strip(b" \t").decode("latin-1")
             before = self.environ.get(key)
@@ -72,7 +75,7 @@ def _environ(head: bytes) -> dict[str, str] | None:
     environ = headers.environ
     length = environ.get("CONTENT_LENGTH", "")
     plain = length.isascii() and length.isdigit() and _NOT_PLAIN.isdisjoint(environ)
-    return environ if plain else None
+    return environ if plain and headers.count <= _MOST_HEADERS else None
 
 
 @functools.lru_cache(maxsize=_NAMES_REMEMBERED)

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from app import contract, problem
-from app.runners.base import Runner
+from app.runners.base import Runner, UnreadBody
 from app.serving import execution_parameters
 from app.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from app.settings import Settings
@@ -19,6 +19,9 @@ from app.settings import Settings
 _STATUS_LINES = {
     status: f"{status} {problem.phrase(status)}" for status in (*HTTPStatus, contract.CLIENT_GONE)
 }
+
+# A body of so many bytes is only read when there is room for it; a queue full of smaller ones weighs little.
+_LARGE = 2**18
 
 
 def create_app(runner: Runner, settings: Settings) -> Flask:
@@ -85,7 +88,9 @@ class HotPath:
             and environ.get("wsgi.input_terminated")  # otherwise reading to the end may not end
             and not self._hooked()
         ):
-            reply = self._predictor.answer(environ, environ["wsgi.input"].read())
+            stream, size = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
+            body = stream.read() if size < _LARGE else UnreadBody(stream, size)
+            reply = self._predictor.answer(environ, body)
             start_response(_STATUS_LINES[reply.status], reply.headers)
             return (reply.body,)
         return self._dispatch(environ, start_response)

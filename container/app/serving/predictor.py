@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from collections.abc import Callable
 from functools import partial
 from time import monotonic, time
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from werkzeug.datastructures import EnvironHeaders
 
 from app import contract, logs, problem
 from app.errors import RequestError
-from app.runners.base import Answer, Context, Runner
+from app.runners.base import Answer, Context, Runner, UnreadBody
 from app.serving import blackbox, client, metrics
 from app.serving.turns import turns
 
@@ -44,9 +45,12 @@ class Predictor:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
+        # Only the model runner has it.
+        self._invoke_unread: Callable[[UnreadBody, Context], Answer]
+        self._invoke_unread = getattr(runner, "invoke_unread", self._read_and_invoke)
         self._box = blackbox.mine
 
-    def answer(self, environ: dict[str, Any], body: bytes) -> Reply:
+    def answer(self, environ: dict[str, Any], body: bytes | UnreadBody) -> Reply:
         """The reply to a request with this WSGI environ and body. Never raises."""
         request_id = request_id_of(environ)
         token = logs.request_id.set(request_id)
@@ -72,16 +76,20 @@ class Predictor:
         finally:
             seconds = monotonic() - began + context.unread
             metrics.end(status, seconds)
+            if isinstance(body, UnreadBody):
+                body.discard()
             logs.request_id.reset(token)
             self._box.end(place)
         reply.headers.append(("Server-Timing", _server_timing(context.stages, seconds)))
         return reply
 
-    def _answer(self, body: bytes, context: Context) -> Reply:
+    def _answer(self, body: bytes | UnreadBody, context: Context) -> Reply:
         request_id = context.request_id
         if not body:
             return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
         try:
+            if isinstance(body, UnreadBody):
+                return _reply(self._invoke_unread(body, context), context)
             return _reply(self._runner.invoke(body, context), context)
         except RequestError as error:
             reply = problem_reply(error.status, error.detail, request_id)
@@ -91,6 +99,9 @@ class Predictor:
             log.exception("the model failed")
             detail = "The model failed on this request; the container's log says how, under this request_id."
             return problem_reply(500, detail, request_id)
+
+    def _read_and_invoke(self, body: UnreadBody, context: Context) -> Answer:
+        return self._runner.invoke(body.read(), context)
 
 
 def request_id_of(environ: dict[str, Any]) -> str:

@@ -95,10 +95,10 @@ class Supervisor:
         health_server = HealthServer(
             self._run_dir, lambda: self._generations.serving.health, self._metrics.page
         )
-        command = [nginx.program(), "-p", f"{self._run_dir}/", "-c", str(self._run_dir / nginx.CONF_NAME)]
+        user = None
         if os.geteuid() == 0:
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
-            command += ["-g", f"user {' '.join(user)};"]
+        command = nginx.command(self._run_dir, user)
         access_log = self._access_log()
         self._children.spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
         if access_log is not None:

@@ -33,14 +33,15 @@ class Decoded(NamedTuple):
     records: int
 
 
-def decode(body: bytes, content_type: str) -> Decoded:
+def decode(body: bytes | bytearray, content_type: str) -> Decoded:
     """Read a body that is not empty. What data becomes:
 
     JSON            the object; records is the length of a list, or of the list "instances" in an
                     object, else 1
     JSON Lines      a list of one object a line
     CSV             an array (rows, columns), float64 or str: see decoding_csv.read
-    NPY             the array, in this machine's byte order, writable
+    NPY             the array, in this machine's byte order, writable: a view of a bytearray where that can
+                    be, else a copy
     Parquet, Arrow  a pyarrow.Table
 
     Raises RequestError: 415 for a type or charset that is not read here, 400 for a body that cannot be
@@ -50,7 +51,9 @@ def decode(body: bytes, content_type: str) -> Decoded:
     kind = media.canonical(media_type.type)
     if kind not in media.SUPPORTED:
         raise RequestError(415, _not_read(media_type.type))
-    return _READERS[kind](body, media_type.params)
+    if kind == media.NPY:
+        return _npy(body)
+    return _READERS[kind](bytes(body), media_type.params)
 
 
 def _not_read(kind: str) -> str:
@@ -156,22 +159,23 @@ _NpyHeader = tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]  # shape, 
 _NPY_HEADER = re.compile(rb"""(?:[\s{}()\[\],:]|[0-9]{1,18}(?![0-9])|True|False|'[^'\\\n]*'|"[^"\\\n]*")*""")
 
 
-def _npy(body: bytes, params: Mapping[str, str]) -> Decoded:
+def _npy(body: bytes | bytearray) -> Decoded:
     start = 10 if body[6:7] == b"\1" else 12
     end = start + int.from_bytes(body[8:start], "little")
     if not body.startswith(npy.MAGIC_PREFIX) or end > len(body):
         raise _unreadable("NPY", "it does not start with a whole NPY header")
     if end - start > _NPY_HEADER_MAX:
         raise _unreadable("NPY", f"its header is longer than {_NPY_HEADER_MAX} bytes")
-    shape, order, dtype = _npy_header(body[start:end], body[6])
+    shape, order, dtype = _npy_header(bytes(body[start:end]), body[6])
     size = math.prod(shape) * dtype.itemsize
     if size != len(body) - end:
         raise _unreadable("NPY", f"its header promises {size} bytes of data, but {len(body) - end} follow")
     try:
         if dtype.kind == "U":  # numpy would only find out when the strings are used
-            body[end:].decode("utf-32-be" if dtype.byteorder == ">" else "utf-32-le")
-        view = np.ndarray(shape, dtype, body, offset=end, order=order)
-        data = view.astype(dtype.newbyteorder("="))  # a copy, since a body cannot be written to
+            str(memoryview(body)[end:], "utf-32-be" if dtype.byteorder == ">" else "utf-32-le")
+        data = np.ndarray(shape, dtype, body, offset=end, order=order)
+        if not (data.flags.writeable and data.flags.aligned and dtype.isnative):
+            data = data.astype(dtype.newbyteorder("="))
     except (ValueError, OverflowError) as error:
         raise _unreadable("NPY", str(error)) from None
     return Decoded(data, None, len(data) if data.ndim else 1)
@@ -258,7 +262,6 @@ _READERS: dict[str, Callable[[bytes, Mapping[str, str]], Decoded]] = {
     media.JSON: _json,
     media.JSON_LINES: _json_lines,
     media.CSV: _csv,
-    media.NPY: _npy,
     media.PARQUET: partial(_table, what="Parquet", opened=_parquet),
     media.ARROW_STREAM: partial(_table, what="Arrow stream", opened=_arrow_stream),
     media.ARROW_FILE: partial(_table, what="Arrow file", opened=_arrow_file),

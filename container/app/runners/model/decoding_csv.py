@@ -66,12 +66,14 @@ def _plain_csv(body: bytes, header: str) -> Table | None:
 
 
 def _plain_numbers(body: bytes) -> npt.NDArray[np.float64] | None:
-    body = body.rstrip(b"\n") + b"\n"
+    if body[-2:-1] == b"\n" or body[-1:] != b"\n":  # otherwise it need not be copied
+        body = body.rstrip(b"\n") + b"\n"
     # Without the characters of numbers, even rows leave the same commas on every line, and nothing else.
     marks = body.translate(None, _NUMBER_CHARACTERS)
     rows, columns = marks.count(b"\n"), marks.find(b"\n") + 1
     if marks != (b"," * (columns - 1) + b"\n") * rows:
         return None
+    del marks
     numbers = np.empty(rows * columns)
     start = filled = 0
     try:

@@ -18,9 +18,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
 
-from app import contract
 from app.errors import RequestError
-from app.runners.base import Context
+from app.runners.base import Context, client_gone
 from app.runners.model import metrics
 from app.runners.model.calls import Calls
 
@@ -56,9 +55,11 @@ class Item:
         self.wake: threading.Lock | None = None
 
     def succeed(self, prediction: Any) -> None:
+        self.data = None  # it may be large
         self.prediction, self.settled, self.ended = prediction, True, monotonic()
 
     def fail(self, error: BaseException) -> None:
+        self.data = None
         self.error, self.settled, self.ended = error, True, monotonic()
 
     def wanted(self) -> bool:
@@ -101,14 +102,17 @@ class ModelQueue:
         self._mutex = threading.Lock()
         self._more = threading.Condition(self._mutex)
 
-    def admit(self, deadline: float) -> None:
-        """RequestError (503) where a request with this deadline has no place, or would wait in vain."""
+    def admit(self, deadline: float, unread: int = 0) -> None:
+        """RequestError (503) where a request with this deadline has no place, or would wait in vain.
+
+        unread: how many are to come that wait for room in memory (room.py).
+        """
         now = monotonic()
         if now > deadline:
             raise late()
-        if self._free:
+        if self._free and not unread:
             return  # whatever it takes, nobody is ahead
-        ahead = len(self._waiting)
+        ahead = len(self._waiting) + unread
         if ahead >= self._places:
             metrics.refused("full")
             raise _refusal("The queue is full", self._seconds(ahead))
@@ -134,7 +138,10 @@ class ModelQueue:
         if item.leads:
             self._lead(item)
         if item.error is not None:
-            raise item.error
+            try:
+                raise item.error
+            finally:
+                item.error = None  # whose traceback leads back here, and to the data: gone at once
         return item.prediction
 
     def _lasts(self) -> bool:
@@ -244,7 +251,7 @@ def late() -> RequestError:
 def gone() -> RequestError:
     """For what nobody waits for: seen in the metrics alone."""
     metrics.refused("gone")
-    return RequestError(contract.CLIENT_GONE, "The client has gone.")
+    return client_gone()
 
 
 def _wake(item: Item) -> None:

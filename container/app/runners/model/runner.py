@@ -17,10 +17,11 @@ from werkzeug.wrappers import Response
 
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
-from app.runners.base import Answer, Context, Witness
+from app.runners.base import Answer, Context, UnreadBody, Witness
 from app.runners.model import batching, decoding, encoding, loader, media, metrics
 from app.runners.model.calls import Calls
 from app.runners.model.queue import Item, ModelQueue, gone
+from app.runners.model.room import Room
 from app.settings import Settings
 
 log = logging.getLogger("model")
@@ -29,6 +30,7 @@ log = logging.getLogger("model")
 _BEFORE_NGINX_SECONDS = 0.1
 # A request this old has waited before it was read: its client may have gone.
 _OLD_SECONDS = 0.05
+_LONG_TO_READ = 2**20  # bytes: they take about as long as changing threads, or longer
 
 
 class ModelRunner:
@@ -64,6 +66,7 @@ class ModelRunner:
             delay=model.max_batch_delay_ms / 1000 if batched else 0.0,
             target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
         )
+        self._room = Room(model.max_bodies_mb * 2**20)
         self.at_once = concurrency * most
 
     def busy_since(self) -> float | None:
@@ -73,30 +76,50 @@ class ModelRunner:
         """Nothing runs but requests in flight, for which nginx waits."""
 
     def invoke(self, body: bytes, context: Context) -> Answer:
-        if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
-            raise gone()
-        deadline = context.received + self._settings.timeout - _BEFORE_NGINX_SECONDS
-        self._queue.admit(deadline)
+        deadline = self._admit(context)
         try:
-            return self._answer(body, context, deadline)
+            return self._answer(*self._decode(body, context), context, deadline)
         finally:
             metrics.observe_stages(context.stages)
 
-    def _answer(self, body: bytes, context: Context, deadline: float) -> Answer:
+    def invoke_unread(self, body: UnreadBody, context: Context) -> Answer:
+        """The same for a large body, which is read when there is room for it."""
+        deadline = self._admit(context)
         began = monotonic()
         try:
-            data, records = self._decode(body, context)
-        except ValueError as error:
-            raise _refused(400, "the body could not be decoded", error) from error
+            with self._room.hold(body.size, context, deadline):
+                context.stages["queue"] = monotonic() - began
+                # Held by no variable of ours, so that a body goes when it is decoded.
+                return self._answer(*self._decode(self._read(body, context), context), context, deadline)
+        finally:
+            metrics.observe_stages(context.stages)
+
+    def _admit(self, context: Context) -> float:
+        """The request's deadline; RequestError where it cannot be met, or the client has gone."""
+        if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
+            raise gone()
+        deadline = context.received + self._settings.timeout - _BEFORE_NGINX_SECONDS
+        self._queue.admit(deadline, self._room.waiting)
+        return deadline
+
+    def _read(self, body: UnreadBody, context: Context) -> bytes | bytearray:
+        """A body as bytes for the user's decode; a writable one where an array can be a view of it."""
+        if body.size > _LONG_TO_READ:
+            context.hand_over()
+        is_npy = media.parse(context.content_type).type == media.NPY
+        return body.read_writable() if is_npy and self._code.decode is None else body.read()
+
+    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Answer:
         item = Item(data, context, deadline)
-        context.stages["decode"] = item.entered - began
+        del data  # the item's alone from here on, which lets it go when it is computed
         try:
             prediction = self._queue.predict(item)
         except ValueError as error:
             raise _refused(422, "the model refused the data", error) from error
         finally:
             until = item.ended if item.began is None else item.began
-            context.stages["queue"] = context.unread + until - item.entered
+            waited = context.stages.get("queue", 0.0) + context.unread
+            context.stages["queue"] = waited + until - item.entered
             if item.began is not None:
                 context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
@@ -132,8 +155,18 @@ class ModelRunner:
         finally:
             self._calls.end(call, len(items))
 
-    def _decode(self, body: bytes, context: Context) -> tuple[Any, int]:
+    def _decode(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
+        began = monotonic()
+        try:
+            decoded = self._decoded(body, context)
+        except ValueError as error:
+            raise _refused(400, "the body could not be decoded", error) from error
+        context.stages["decode"] = monotonic() - began
+        return decoded
+
+    def _decoded(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
         if self._code.decode is not None:
+            assert isinstance(body, bytes)
             data = self._code.decode(body, context.content_type, context)
             if data is not NotImplemented:
                 return data, _count(data)
