@@ -62,9 +62,9 @@ class Item:
         self.data = None
         self.error, self.settled, self.ended = error, True, monotonic()
 
-    def wanted(self) -> bool:
-        """Whether anyone still waits for the answer; where nobody does, the item fails."""
-        if monotonic() > self.deadline:
+    def wanted(self, seconds: float = 0.0) -> bool:
+        """Whether anyone will still wait in so many seconds, with the answer; where nobody does, it fails."""
+        if monotonic() + seconds > self.deadline:
             self.fail(late())
         elif self.context.client_gone():
             self.fail(gone())
@@ -223,10 +223,11 @@ class ModelQueue:
 
     def _next(self) -> Item | None:
         """Take the first out of the queue that is still wanted; those before it learn that they are not."""
+        shortest = self._calls.costs.expected(1)
         while self._waiting:
             item = self._waiting.popleft()
             metrics.queue_length(len(self._waiting))
-            if item.wanted():
+            if item.wanted(shortest):
                 return item
             _wake(item)
         return None
