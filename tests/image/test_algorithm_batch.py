@@ -101,7 +101,7 @@ def test_what_ended_well_before_does_not_run_again(s3: S3Server, tmp_path: Path)
 
 def test_a_result_file_that_cannot_be_stored_is_exit_code_1(s3: S3Server, tmp_path: Path) -> None:
     batch = Batch(s3, tmp_path, nowhere="true", after="true")
-    batch.tasks[0]["output_bucket_name"] = "no-such-bucket"
+    batch.tasks[0] |= {"output_bucket_name": "no-such-bucket", "rerun": True}
     done = invoke(s3, "--tasks", batch.json)
     assert (done.returncode, batch.ran) == (1, ["nowhere"])
     assert "Traceback" not in done.stderr

@@ -214,10 +214,16 @@ def test_what_is_denied_is_told_in_the_result_file(
     assert "denied" in result["user_safe_error_message"].lower()
 
 
-def test_without_the_output_bucket_the_answer_is_502_and_no_traceback(server: Server, s3: S3Server) -> None:
-    given = task(s3, "nowhere", "true", output_bucket_name="no-such-bucket")
-    response = server.post(given)
+def test_a_task_without_its_output_bucket_is_refused_before_anything_runs(
+    server: Server, s3: S3Server, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    given = task(s3, "nowhere", f"> '{ran}'", output_bucket_name="no-such-bucket")
+    problem(server.post(given), 400, "output_bucket_name: there is no bucket 'no-such-bucket'.")
+    assert not ran.exists()
+    response = server.post({**given, "rerun": True})  # nobody looks for a result then
     problem(response, 502, "its result file could not be stored: S3 answered 404 NoSuchBucket.")
+    assert ran.exists()
     assert server.ping() == 200
     s3.make_bucket("no-such-bucket-yet")
     again = {**given, "output_bucket_name": "no-such-bucket-yet"}

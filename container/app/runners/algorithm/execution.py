@@ -117,7 +117,10 @@ class Algorithm:
             return self._answer(task, place, stop)
 
     def known(self, task: Task) -> bytes | None:
-        """The result file that answers this task without running it; None where there is none."""
+        """The result file that answers this task without running it; None where there is none.
+
+        RequestError 400 where its bucket does not exist.
+        """
         with logs.of_task(task.pk):
             try:
                 known = None if task.rerun else self._known_result(task)
@@ -259,13 +262,19 @@ class Algorithm:
         )
 
     def _known_result(self, task: Task) -> bytes | None:
-        """The result file that answers this task without running it, None where there is none. S3Error."""
+        """The result file that answers this task without running it, None where there is none.
+
+        Raises S3Error, and RequestError (400) where there is no such bucket.
+        """
         try:
             answer = retry(
                 lambda: self.s3.request("GET", task.output_bucket_name, task.result_key),
                 "looking for the task's result file",
             )
         except S3Error as error:
+            if error.code == "NoSuchBucket":  # better told now than when the program has run for hours
+                what = f"output_bucket_name: there is no bucket {task.output_bucket_name!r}."
+                raise RequestError(400, f"{what} Create it, or name another.") from None
             # Where listing the bucket is not allowed either, S3 says 403 of what is not there.
             if error.status in (403, 404):
                 return None
