@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.support.disk import small_disk
+from tests.support.gated import gated
 from tests.support.server import Server, wait_until
 
 
@@ -25,28 +26,32 @@ def slow(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
 def in_flight(server: Server, pool: ThreadPoolExecutor, seconds: float) -> Future[requests.Response]:
     """A request that has reached the worker and takes so many seconds."""
     future = pool.submit(server.post, {"sleep": seconds})
-    # A worker's answer to a second request waits behind the first: its being at work shows in /proc.
-    wait_until(lambda: busy_connections(server) > 0, "the request's arrival")
+    wait_until(lambda: "requests_in_flight 1.0" in server.get("/metrics").text, "the request's arrival")
     return future
 
 
 def busy_connections(server: Server) -> int:
-    """Client connections that are established on the server's port."""
+    """Client connections established on the server's port of which nginx has read all there is."""
     port = f":{server.port:04X}"
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    return sum(line.split()[1].endswith(port) and line.split()[3] == "01" for line in lines)
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        local.endswith(port) and state == "01" and queues.endswith(":00000000")
+        for _, local, _, state, queues, *_ in lines
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT], ids=lambda n: n.name)
-def test_a_stop_signal_drains(slow: Server, number: signal.Signals) -> None:
-    with slow as server, ThreadPoolExecutor() as pool:
-        request = in_flight(server, pool, 2)
-        server.process.send_signal(number)
-        wait_until(lambda: server.ping() == 503, "/ping saying 503")
-        (refused,) = wait_until(lambda: refusal(server), "a new request refused")
+@pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
+def test_a_stop_signal_drains(tmp_path: Path, worker_class: str, number: signal.Signals) -> None:
+    with gated(tmp_path, MODEL_SERVER_WORKER_CLASS=worker_class) as one:
+        request = one.stuck()
+        one.server.process.send_signal(number)
+        wait_until(lambda: one.server.ping() == 503, "/ping saying 503")
+        (refused,) = wait_until(lambda: refusal(one.server), "a new request refused")
         assert not request.done(), "/ping said 503 while the request was in flight"
-        assert request.result().text == '"done"'
-        assert server.wait_exit() == 0
+        one.open()
+        assert request.result().json() == "stuck"
+        assert one.server.wait_exit() == 0
         assert refused.headers["Content-Type"] == "application/problem+json"
         assert refused.headers["Retry-After"] == "1"
 
