@@ -15,8 +15,8 @@ from app.serving.flask_app import create_app
 
 # The stacks go to the log at a crash in native code, and when gunicorn ends a worker that hangs (SIGABRT).
 faulthandler.enable()
-# Python's 5 ms are as long as a call of many models: beside one in Python, who reads and refuses requests would wait
-# for a whole call each time, and a refusal would take seconds (docs/architecture.md).
+# Python's 5 ms are as long as a call of many models: beside one in Python, who reads and refuses requests
+# would wait for a whole call each time, and a refusal would take seconds (docs/architecture.md).
 sys.setswitchinterval(0.0005)
 _settings = settings_module.load(os.environ)
 _started = time.monotonic()
