@@ -191,20 +191,21 @@ def _fastapi_running(python: Path) -> Iterator[Server]:
     """Two uvicorns, each on a socket where Longshore's nginx.conf looks for a worker's."""
     sys.path.insert(0, str(CONTAINER))
     from app import settings
-    from app.serving import nginx
+    from app.serving import draining, nginx
 
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as name:
         home, port = Path(name), free_port()
         home.chmod(0o755)  # nginx's workers may be somebody else
         sockets = [home / "workers" / f"{number}.sock" for number in range(WORKERS)]
         (home / "workers").mkdir()
+        draining.prepare(home / "workers")  # else nginx.conf would have it that the server stops
         (home / "health.sock").symlink_to(sockets[0])
         given = {"MODEL_SERVER_WORKERS": str(WORKERS), "SAGEMAKER_BIND_TO_PORT": str(port)}
         nginx.prepare(home, CONTAINER, settings.load(given | {"ML_ROOT": name}))
         # In its folder, and not before the sockets are there: it would fill the log with complaints.
         until = " && ".join(f'[ -S "{socket}" ]' for socket in sockets)
         proxy = ["sh", "-c", f'cd "$0"; until {until}; do sleep 0.05; done; exec "$@"', name]
-        proxy += [nginx.program(), "-p", f"{home}/", "-c", str(home / nginx.CONF_NAME)]
+        proxy += nginx.command(home, None)
         uvicorn = [str(python), "-m", "uvicorn", "bench.peers.apps.fastapi_app:app", "--no-access-log"]
         uvicorn += ["--http", "httptools", "--loop", "uvloop", "--log-level", "warning"]
         uvicorn += ["--timeout-keep-alive", "75"]  # longer than nginx keeps what it does not use
