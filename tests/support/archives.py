@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import shutil
 import stat
 import sys
@@ -127,10 +128,15 @@ class Place:
         return {path: what for path, what in tree(self.target).items() if isinstance(what, bytes)}
 
 
+def everything(folder: Path) -> list[Path]:
+    """All that is in a folder, links not followed: Path.rglob fails at a link to too long a name."""
+    return [Path(where, name) for where, folders, files in os.walk(folder) for name in (*folders, *files)]
+
+
 def tree(folder: Path) -> dict[str, object]:
     """All that is in a folder: a file's bytes, a link's text, a folder's or another thing's mode."""
     found: dict[str, object] = {}
-    for path in folder.rglob("*"):
+    for path in everything(folder):
         mode = path.lstat().st_mode
         name = str(path.relative_to(folder))
         if stat.S_ISLNK(mode):
