@@ -18,7 +18,7 @@ setup: $(VENV)/set-up ## make .venv: all that serving, testing and linting need,
 
 # Made again only when what goes into it changes. In two steps, as in the Dockerfile, so that the model's
 # packages count here too where they name another release than ours.
-$(VENV)/set-up: requirements.txt container/requirements.txt requirements-dev.txt
+$(VENV)/set-up: requirements.txt container/requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make setup: $(PYTHON) is missing or older than 3.11. Name one that is not: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
@@ -26,6 +26,7 @@ $(VENV)/set-up: requirements.txt container/requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -r requirements.txt
 	$(PIP) install -r container/requirements.txt -r requirements-dev.txt
+	$(PIP) install --no-deps --editable .
 	@touch $@
 
 demo: setup ## train the sample model, serve it, send it real requests
