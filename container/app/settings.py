@@ -8,7 +8,6 @@ default for a malformed value. docs/configuration.md is held against this table 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -221,6 +220,8 @@ def ml_root(environ: Mapping[str, str]) -> Path:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each variable named like ours that nothing reads: most likely a slip of the pen."""
+    import difflib  # for a start that has to tell something
+
     known = [name for row in (*VARIABLES, *algorithm_settings.VARIABLES) for name in row.names]
     sentences = []
     for name in sorted(environ):

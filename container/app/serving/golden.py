@@ -10,13 +10,16 @@ import logging
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import logs
 from app.errors import RequestError, StartError
 from app.model_settings import GOLDEN_TYPES
-from app.runners.base import Context, Runner
-from app.serving import blackbox, loading
+from app.serving import blackbox
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.runners.base import Runner
 
 log = logging.getLogger("worker")
 
@@ -38,6 +41,9 @@ def require(runner: Runner, settings: Settings) -> None:
     """
     if settings.model.golden_request is None:
         return
+    # Here, as in _failure, because the supervisor imports this module, and starts sooner without werkzeug.
+    from app.serving import loading
+
     token = logs.request_id.set(REQUEST_ID)
     blackbox.mine.trying(True)
     began = time.monotonic()
@@ -62,6 +68,8 @@ def too_late(settings: Settings) -> str:
 
 def _failure(runner: Runner, settings: Settings) -> tuple[str, str]:
     """What went wrong, and its traceback; both empty where nothing did."""
+    from app.runners.base import Context
+
     told = f"({_VARIABLE}={settings.model.golden_request})"
     try:
         body, content_type = _request(runner, settings.model.golden_request)

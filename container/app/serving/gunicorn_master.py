@@ -5,8 +5,13 @@ Run as `python -m app.serving.gunicorn_master` with gunicorn's own command line.
 
 from __future__ import annotations
 
-import faulthandler
 import gc
+
+# Nothing that is imported goes again, and to look for what could go takes a tenth of the time of the imports.
+# _import_for_workers() has the collector go on.
+gc.disable()
+
+import faulthandler
 import importlib
 import logging
 import os
@@ -42,18 +47,30 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
     def start(self) -> None:
         """Listen, and load the model where the workers are to share it: requests wait on the socket."""
         super().start()
+        self._import_for_workers()
         if conf.serve_settings.algorithm is None and self.cfg.workers > 1:
             if conf.serve_settings.worker_class == "gevent":
                 log.info("each worker loads the model itself: gevent changes Python before it is imported")
             elif conf.serve_settings.preload == "auto":
                 self._preload()
 
+    def _import_for_workers(self) -> None:
+        """Import what each would: one that takes a dead one's place is ready a tenth of a second sooner.
+
+        Ours only, and what that needs: nothing in it minds a fork. gevent changes Python before all imports.
+        """
+        if conf.serve_settings.worker_class != "gevent":
+            importlib.import_module("app.serving.flask_app")
+            if conf.serve_settings.algorithm is None:
+                importlib.import_module("app.runners.model.runner")
+        gc.freeze()
+        gc.enable()
+
     def _preload(self) -> None:
         before, began = forking.descriptors(), time.monotonic()
         faulthandler.enable()
         loading.shared = loading.load(conf.serve_settings)
         seconds = loading.shared_seconds = time.monotonic() - began
-        importlib.import_module("app.serving.flask_app")  # what else the workers can share
         faulthandler.disable()
         self.init_signals()  # the model's code may have taken some for itself
         why_not = forking.why_not(before)

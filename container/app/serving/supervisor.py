@@ -1,6 +1,6 @@
 """The first process of a serving container: starts nginx and gunicorn, watches both, stops both.
 
-    start    the sockets for events and /ping stand before any child runs, so nothing is missed
+    start    gunicorn first, which takes longest; the sockets for events and /ping stand before who uses them
     serve    wait for whatever comes first: a child's exit, a failed load, a signal; SIGHUP reloads the
              model (reloading.py)
     drain    /ping says 503; nginx refuses with 503, and closes the connections with that; a moment later it
@@ -24,18 +24,20 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import contract, machine
 from app import settings as settings_module
 from app.serving import deaths, draining, events, golden, nginx, privileges, streams
 from app.serving.children import Children
-from app.serving.emf import Emf
 from app.serving.generation import Generation
-from app.serving.health import HealthServer
 from app.serving.metrics_page import MetricsPage
 from app.serving.reloading import Generations
 from app.serving.resources import Resources
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.serving.emf import Emf
 
 log = logging.getLogger("serve")
 
@@ -92,6 +94,9 @@ class Supervisor:
             self._run_dir, self._worker_user, lambda: self._generations.serving.health.ready
         )
         self._generations = Generations(self._generation, self._children, leave_seconds)
+        # Only now, when gunicorn imports what it needs: a start waits for that, and not for this.
+        from app.serving.health_server import HealthServer
+
         health_server = HealthServer(
             self._run_dir, lambda: self._generations.serving.health, self._metrics.page
         )
@@ -117,6 +122,8 @@ class Supervisor:
             log.warning(sentence)
         health_server.start()
         if self._settings.emf_namespace is not None:
+            from app.serving.emf import Emf  # which few have
+
             self._emf = Emf(self._settings.emf_namespace, self._metrics, sys.stderr)
             self._emf.start()
 
