@@ -91,7 +91,7 @@ def test_a_worker_that_exits_is_one_line_with_its_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
-@pytest.mark.parametrize("model", ["hangs", "hangs_holding_the_gil"])
+@pytest.mark.parametrize("model", ["hangs", "hangs_holding_the_gil", "hangs_in_decode", "hangs_in_encode"])
 def test_a_worker_that_hangs_is_one_line_and_its_stack_is_shown(
     tmp_path: Path, model: str, worker_class: str
 ) -> None:

@@ -74,7 +74,7 @@ def test_ping_says_503_while_every_worker_is_stuck_and_200_when_they_are_replace
         stuck = set(server.workers())
         hold(server, pool, 1000, workers=2)
         wait_until(lambda: detail(server), "/ping saying 503")
-        assert detail(server) == "Every worker has been in one call of the model for over 1 s."
+        assert detail(server) == "Every worker has been in one decode, predict or encode for over 1 s."
         wait_until(lambda: not detail(server), "/ping saying 200")
         wait_until(lambda: not stuck & set(server.workers()), "the end of those that were stuck")
         wait_until(lambda: told(server, "/ping says 200 again") == 1, "the line about the end")
@@ -119,7 +119,7 @@ def test_gunicorns_master_tells_of_each_worker_that_is_in_a_call_for_too_long(sh
     at = workers[1].box.call(["id"])
     for _ in range(3):
         hangs.look(workers)
-    why = "Every worker has been in one call of the model for over 0 s."
+    why = "Every worker has been in one decode, predict or encode for over 0 s."
     assert told.receive() == [events.WorkerHealth(1, why)]
     workers[1].box.returned(at)
     hangs.look(workers)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from werkzeug.datastructures import Headers
 
@@ -110,6 +110,13 @@ class Answer:
     records: int
 
 
+class Step(NamedTuple):
+    """Something done for a request: since when (time.monotonic()), and what, in words: "a decode"."""
+
+    began: float
+    what: str
+
+
 class Runner(Protocol):
     """What serves: loaded once in each worker, then asked from several threads at once.
 
@@ -123,8 +130,11 @@ class Runner(Protocol):
     def invoke(self, body: bytes, context: Context) -> Answer:
         """Answer one request; RequestError for what the caller did wrong, anything else is a failure."""
 
-    def busy_since(self) -> float | None:
-        """The time.monotonic() at which the oldest call that has the server's time limit began, or None."""
+    def look(self) -> Step | None:
+        """The step that has run for longest, of those that have the server's time limit; None without any.
+
+        To be called every second or so, from one thread.
+        """
 
     def drain(self, seconds: float) -> None:
         """The server is stopping: return when nothing runs any more, after so many seconds at the latest.
@@ -136,8 +146,11 @@ class Runner(Protocol):
 class Witness(Protocol):
     """Knows which calls of the model run, should this process die in one, or never come back from it."""
 
-    def call(self, request_ids: Sequence[str]) -> int | None:
-        """The model is called with these requests. Gives what returned() needs to know."""
+    def call(self, request_ids: Sequence[str], began: float | None = None) -> int | None:
+        """The model is called with these requests. Gives what returned() needs to know.
+
+        began: the time.monotonic() at which it was, where that is not now.
+        """
 
     def returned(self, at: int | None) -> None:
         """That call has ended."""

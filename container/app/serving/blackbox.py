@@ -66,8 +66,11 @@ class BlackBox:
         """That request has its answer."""
         self._memory[at : at + 1] = _ANSWERED
 
-    def call(self, request_ids: Sequence[str]) -> int | None:
-        """The model is called with these requests. Gives what returned() needs to know."""
+    def call(self, request_ids: Sequence[str], began: float | None = None) -> int | None:
+        """The model is called with these requests. Gives what returned() needs to know.
+
+        began: the time.monotonic() at which it was, where that is not now.
+        """
         try:
             at = self._free.pop()
         except IndexError:
@@ -75,7 +78,7 @@ class BlackBox:
         start = at + _CALL.size
         ids = "\n".join(request_ids).encode()[: _CALL_BYTES - _CALL.size]
         self._memory[start : start + len(ids)] = ids
-        _CALL.pack_into(self._memory, at, time.monotonic(), len(request_ids), len(ids))
+        _CALL.pack_into(self._memory, at, began or time.monotonic(), len(request_ids), len(ids))
         return at
 
     def returned(self, at: int | None) -> None:

@@ -28,7 +28,7 @@ class Hangs:
         self._run_dir = run_dir
         self._timeout = timeout
         self._kill = kill
-        self._why = f"Every worker has been in one call of the model for over {timeout} s."
+        self._why = f"Every worker has been in one decode, predict or encode for over {timeout} s."
         self._stuck: set[int] = set()
         self._told = False
 

@@ -1,4 +1,4 @@
-"""Ends a worker whose model has computed on one request for longer than MODEL_SERVER_TIMEOUT.
+"""Ends a worker that has decoded, computed or encoded for longer than MODEL_SERVER_TIMEOUT.
 
 Nobody waits for that answer any more (nginx has said 504), and all later requests wait behind it.
 gunicorn alone would not notice: its threaded workers tell it that they live from another thread.
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from app.runners.base import Step
 from app.serving.blackbox import BlackBox
 
 log = logging.getLogger("watchdog")
@@ -24,10 +25,10 @@ _LOOK_SECONDS = 1.0
 _AFTER_NGINX_SECONDS = 0.5
 
 
-def start(busy_since: Callable[[], float | None], timeout: int, box: BlackBox) -> None:
+def start(look: Callable[[], Step | None], timeout: int, box: BlackBox) -> None:
     """Watch in a thread, and measure this worker's memory, for whoever asks what it died of.
 
-    busy_since: the time.monotonic() the oldest running call began, None when idle.
+    look: gives the oldest step that runs, None when idle.
     A call that holds the interpreter's lock stops this thread, too: then gunicorn sends SIGABRT, and
     faulthandler (wsgi.py) writes the stacks from the signal's handler, which needs no lock.
     """
@@ -37,11 +38,9 @@ def start(busy_since: Callable[[], float | None], timeout: int, box: BlackBox) -
             with contextlib.suppress(OSError):  # no descriptor may be free
                 box.measure()
             time.sleep(_LOOK_SECONDS)
-            began = busy_since()
-            if began is not None and time.monotonic() - began > timeout + _AFTER_NGINX_SECONDS:
-                log.critical(
-                    "a call of the model has run for over %d s: ending this worker. Its stacks:", timeout
-                )
+            step = look()
+            if step is not None and time.monotonic() - step.began > timeout + _AFTER_NGINX_SECONDS:
+                log.critical("%s has run for over %d s: ending this worker. Its stacks:", step.what, timeout)
                 box.time_out()
                 _show_stacks()
                 os._exit(1)  # not sys.exit: the hung thread would be waited for

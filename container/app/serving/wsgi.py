@@ -31,5 +31,5 @@ golden.require(_runner, _settings)
 assert _settings.run_dir is not None
 with contextlib.suppress(OSError):  # on a full disk nothing is counted, but everything is answered
     meters.share(metrics_page.folder_of(_settings.run_dir.parent))
-watchdog.start(_runner.busy_since, _settings.timeout, blackbox.mine)
+watchdog.start(_runner.look, _settings.timeout, blackbox.mine)
 application = create_app(_runner, _settings)

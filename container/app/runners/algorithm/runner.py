@@ -33,7 +33,7 @@ class AlgorithmRunner:
         context.hand_over()
         return Answer(self._tasks.result_of(task), "application/json", 1)
 
-    def busy_since(self) -> None:
+    def look(self) -> None:
         """A task has a time limit of its own, and the server's does not end it."""
 
     def drain(self, seconds: float) -> None:

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Response
 
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
-from app.runners.base import Answer, Context, UnreadBody, Witness
+from app.runners.base import Answer, Context, Step, UnreadBody, Witness
 from app.runners.model import batching, decoding, encoding, loader, media, metrics
 from app.runners.model.calls import Calls
+from app.runners.model.conversions import Conversions
 from app.runners.model.queue import Item, ModelQueue, gone
 from app.runners.model.room import Room
 from app.settings import Settings
@@ -46,6 +47,7 @@ class ModelRunner:
         self._settings = settings
         self._program_dir = program_dir
         self._calls = Calls(witness)
+        self._conversions = Conversions(witness)
         self.at_once = 1
 
     def load(self) -> None:
@@ -69,8 +71,10 @@ class ModelRunner:
         self._room = Room(model.max_bodies_mb * 2**20)
         self.at_once = concurrency * most
 
-    def busy_since(self) -> float | None:
-        return self._calls.busy_since()
+    def look(self) -> Step | None:
+        since = self._calls.busy_since()
+        call = None if since is None else Step(since, "a call of the model")
+        return min(filter(None, (call, self._conversions.look())), default=None)
 
     def drain(self, seconds: float) -> None:
         """Nothing runs but requests in flight, for which nginx waits."""
@@ -157,10 +161,13 @@ class ModelRunner:
 
     def _decode(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
         began = monotonic()
+        conversion = self._conversions.begin(began, context.request_id, "a decode")
         try:
             decoded = self._decoded(body, context)
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
+        finally:
+            self._conversions.end(conversion)
         context.stages["decode"] = monotonic() - began
         return decoded
 
@@ -175,6 +182,13 @@ class ModelRunner:
         return decoded.data, decoded.records
 
     def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+        conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
+        try:
+            return self._encoded(prediction, context)
+        finally:
+            self._conversions.end(conversion)
+
+    def _encoded(self, prediction: Any, context: Context) -> tuple[bytes, str]:
         if self._code.encode is not None:
             for accept in self._wanted(context):
                 encoded = self._code.encode(prediction, accept, context)
