@@ -65,7 +65,7 @@ def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
     """Lay out the folder nginx runs in. It looks for includes beside its configuration: hence a copy."""
     (run_dir / CONF_NAME).write_bytes(conf(program_dir).read_bytes())
     others = [
-        f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=1s;" for slot in range(1, settings.workers)
+        f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=0;" for slot in range(1, settings.workers)
     ]
     (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
     (run_dir / EVENTS_NAME).write_text(f"worker_connections {(_files() - _OTHER_FILES) // 2};\n")
