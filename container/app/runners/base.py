@@ -156,16 +156,27 @@ class Witness(Protocol):
         """That call has ended."""
 
 
+class Gate(Protocol):
+    """Knows whether this process can take requests, so that what cannot be taken need not come to it."""
+
+    def full(self) -> None:
+        """A request has been refused, as any would be now. Not to be called by two threads at once."""
+
+    def has_room(self) -> None:
+        """Requests can be taken again. Not to be called by two threads at once."""
+
+
 def choose(
     settings: Settings,
     program_dir: Path,
     report: Callable[[str | None], None],
     witness: Witness | None = None,
+    gate: Gate | None = None,
 ) -> Runner:
     """The runner these settings ask for, not yet loaded.
 
     report: for a runner that can become unable to serve, or able again, after its load: a sentence that says
-    why not, or None. witness: for a runner that calls a model.
+    why not, or None. witness and gate: for a runner that calls a model.
     """
     # Here, because they import this module.
     if settings.algorithm is not None:
@@ -174,4 +185,4 @@ def choose(
         return AlgorithmRunner(settings.algorithm, report)
     from app.runners.model.runner import ModelRunner
 
-    return ModelRunner(settings, program_dir, witness)
+    return ModelRunner(settings, program_dir, witness, gate)

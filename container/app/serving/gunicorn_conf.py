@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 
 from app import logs, settings
 from app.errors import StartError
-from app.serving import blackbox, events
+from app.serving import blackbox, events, fullness
 from app.serving import workers as workers_module
 
 serve_settings = settings.load(os.environ)
@@ -60,8 +60,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """In the worker, before it loads."""
     blackbox.mine.adopt(worker.box)
+    fullness.mine.adopt(worker.slot, run_dir)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """In gunicorn's master, when a worker has died of whatever cause."""
+    fullness.mine.gone(worker.slot, run_dir)
     events.send(run_dir, events.WorkerGone(worker.pid))

@@ -10,7 +10,7 @@ from typing import NoReturn
 from app import contract
 from app.errors import StartError
 from app.runners import base
-from app.serving import blackbox, draining, events
+from app.serving import blackbox, draining, events, fullness
 from app.settings import Settings
 
 # Loaded in gunicorn's master, before the fork; None where each worker loads for itself.
@@ -27,7 +27,7 @@ def load(settings: Settings) -> base.Runner:
         events.send(run_dir, events.WorkerHealth(os.getpid(), why_not))
 
     try:
-        runner = base.choose(settings, contract.PROGRAM_DIR, report, blackbox.mine)
+        runner = base.choose(settings, contract.PROGRAM_DIR, report, blackbox.mine, fullness.mine)
         if settings.algorithm is not None:  # before the load, which may start a program and wait for it
             draining.watch(run_dir, lambda: runner.drain(contract.DRAIN_SECONDS))
         runner.load()

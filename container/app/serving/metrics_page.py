@@ -3,7 +3,7 @@
 The supervisor answers, so that a scrape waits for no worker, and because it alone knows which workers there
 are. Each worker counts in files of its own in one folder, which is the same for the whole run, so that
 neither a worker's death nor a reload sets a counter back. What processes that have ended have counted is
-kept in one file of each kind; their gauges go with them.
+kept in one file of each kind; their gauges go with them. What nginx has refused is added (refusals.py).
 
 prometheus_client is imported with the first scrape: it would make every start 0.1 s longer.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import meter_files
+from app.serving.refusals import Refusals
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -70,6 +71,7 @@ class MetricsPage:
         self.folder = folder_of(run_dir)
         self._ended = run_dir / _ENDED_NAME  # where no worker can write
         self._ready = ready
+        self._refusals = Refusals(run_dir)
         self._deaths = dict.fromkeys(CAUSES, 0)
         self._load_seconds = 0.0
         self._mutex = threading.Lock()  # nothing is counted twice, or not at all, while it moves
@@ -109,6 +111,9 @@ class MetricsPage:
             files = [str(path) for folder in (self.folder, self._ended) for path in folder.glob("*.db")]
             # list: it is read while nothing moves
             counted = list(MultiProcessCollector.merge(files))
+        refused = self._refusals.count()
+        _add(counted, "longshore_requests_total", {"status": "503"}, refused)
+        _add(counted, "longshore_refused_total", {"reason": "full"}, refused)
         yield from sorted(counted, key=lambda metric: str(metric.name))
         ready = list(self._ready())
         yield GaugeMetricFamily("longshore_workers_ready", "Workers that take requests.", len(ready))
@@ -151,6 +156,14 @@ class MetricsPage:
         new.replace(kept)
         for path in files:
             path.unlink()
+
+
+def _add(metrics: Iterable[Metric], name: str, labels: dict[str, str], value: float) -> None:
+    """Add a value to the sample of this name, with these labels, which every worker has from its start."""
+    for metric in metrics:
+        for at, sample in enumerate(metric.samples):
+            if sample.name == name and sample.labels == labels:
+                metric.samples[at] = sample._replace(value=sample.value + value)
 
 
 def _has_ended(path: Path) -> bool:

@@ -13,7 +13,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from app import problem
-from app.serving import blackbox, events, response
+from app.serving import blackbox, events, fullness, response
 from app.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
@@ -43,6 +43,7 @@ class Ours:
         listener.listen(_BACKLOG)
         self.sockets.append(listener)
         blackbox.mine.ready()
+        fullness.mine.has_room()
         events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds, wsgi.model_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
 

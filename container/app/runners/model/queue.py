@@ -19,7 +19,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from app.errors import RequestError
-from app.runners.base import Context, client_gone
+from app.runners.base import Context, Gate, client_gone
 from app.runners.model import metrics
 from app.runners.model.calls import Calls
 
@@ -28,6 +28,8 @@ _LONG_SECONDS = 0.001
 # nginx tells in milliseconds when a request came, so that one read at once looks up to one old.
 _READ_LATE_SECONDS = 0.002
 _LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.001
+# Full until so much of the places and of the time is free again: the gate need not follow each request.
+_ROOM_AGAIN = 7 / 8
 
 
 class Item:
@@ -76,7 +78,9 @@ class ModelQueue:
 
     at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
     delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
-    take, which makes batches smaller where need be; None for no such limit.
+    take, which makes batches smaller where need be; None for no such limit. patience: the seconds that a
+    request has which has just come. gate: is told when such a one has no place or would wait in vain, and when
+    there is room again.
     """
 
     def __init__(
@@ -89,6 +93,8 @@ class ModelQueue:
         most: int = 1,
         delay: float = 0.0,
         target: float | None = None,
+        patience: float = math.inf,
+        gate: Gate | None = None,
     ) -> None:
         self._compute = compute
         self._calls = calls
@@ -97,9 +103,12 @@ class ModelQueue:
         self._most = most
         self._delay = delay
         self._target = target
+        self._patience = patience
+        self._gate = gate
+        self._told_full = False
         self._free = at_once  # while anything waits, this is 0
         self._waiting: deque[Item] = deque()
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # _join() holds it in admit(), too
         self._more = threading.Condition(self._mutex)
 
     def admit(self, deadline: float, unread: int = 0) -> None:
@@ -115,10 +124,12 @@ class ModelQueue:
         ahead = len(self._waiting) + unread
         if ahead >= self._places:
             metrics.refused("full")
+            self._tell_if_full()
             raise _refusal("The queue is full", self._seconds(ahead))
         seconds = self._seconds(ahead + 1)
         if now + seconds > deadline:
             metrics.refused("late")
+            self._tell_if_full()
             raise _refusal("The queue is too long for an answer in time", seconds)
 
     def predict(self, item: Item) -> Any:
@@ -165,7 +176,7 @@ class ModelQueue:
         with self._mutex:
             if item in self._waiting:
                 self._waiting.remove(item)
-                metrics.queue_length(len(self._waiting))
+                self._shorter()
                 item.fail(late())
                 return
         item.wake.acquire()  # its turn came at the last moment
@@ -226,11 +237,38 @@ class ModelQueue:
         shortest = self._calls.costs.expected(1)
         while self._waiting:
             item = self._waiting.popleft()
-            metrics.queue_length(len(self._waiting))
+            self._shorter()
             if item.wanted(shortest):
                 return item
             _wake(item)
+        self._tell_if_room()  # nothing waited, but the call that ran was too long for anyone to wait
         return None
+
+    def _shorter(self) -> None:
+        metrics.queue_length(len(self._waiting))
+        self._tell_if_room()
+
+    def _tell_if_full(self) -> None:
+        """Where whoever comes now would be refused, not only the one that was: an old request, or a large body.
+
+        Never while the model is free: it is the one that computes who tells of room again.
+        """
+        with self._mutex:
+            if self._gate is not None and not self._free and not self._has_room(1.0):
+                self._told_full = True
+                self._gate.full()
+
+    def _tell_if_room(self) -> None:
+        if self._told_full and (not self._waiting or self._has_room(_ROOM_AGAIN)):
+            assert self._gate is not None
+            self._told_full = False
+            self._gate.has_room()
+
+    def _has_room(self, share: float) -> bool:
+        waiting = len(self._waiting)
+        if waiting >= share * self._places:
+            return False
+        return self._seconds(waiting + 1) <= share * self._patience
 
     def _seconds(self, waiting: int) -> float:
         """How long until so many that wait are computed, as it has been lately; 0 while nothing is known."""

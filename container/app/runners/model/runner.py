@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
-from app.runners.base import Answer, Context, Step, UnreadBody, Witness
+from app.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
 from app.runners.model import batching, decoding, encoding, loader, media, metrics
 from app.runners.model.calls import Calls
 from app.runners.model.conversions import Conversions
@@ -43,11 +43,19 @@ class ModelRunner:
     any      RequestError: as it says; every other exception: the model has failed (500)
     """
 
-    def __init__(self, settings: Settings, program_dir: Path, witness: Witness | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        program_dir: Path,
+        witness: Witness | None = None,
+        gate: Gate | None = None,
+    ) -> None:
         self._settings = settings
         self._program_dir = program_dir
         self._calls = Calls(witness)
         self._conversions = Conversions(witness)
+        self._gate = gate
+        self._patience = settings.timeout - _BEFORE_NGINX_SECONDS
         self.at_once = 1
 
     def load(self) -> None:
@@ -67,6 +75,8 @@ class ModelRunner:
             most=most,
             delay=model.max_batch_delay_ms / 1000 if batched else 0.0,
             target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
+            patience=self._patience,
+            gate=self._gate,
         )
         self._room = Room(model.max_bodies_mb * 2**20)
         self.at_once = concurrency * most
@@ -102,7 +112,7 @@ class ModelRunner:
         """The request's deadline; RequestError where it cannot be met, or the client has gone."""
         if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
             raise gone()
-        deadline = context.received + self._settings.timeout - _BEFORE_NGINX_SECONDS
+        deadline = context.received + self._patience
         self._queue.admit(deadline, self._room.waiting)
         return deadline
 

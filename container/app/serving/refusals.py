@@ -1,0 +1,47 @@
+"""How many requests nginx has refused in the workers' place: it writes a byte for each into a file (nginx.conf).
+
+The size is the count, and nothing is lost between reading it and anything else. So that the file takes no room
+on the disk, its blocks are given back: it stays as long as it was, and is one hole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from pathlib import Path
+
+_NAME = "refused"
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2  # of fallocate(2)
+_WORTH_A_HOLE = 2**20  # bytes
+
+_fallocate = ctypes.CDLL(None).fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+
+class Refusals:
+    """Those of one run of serve."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._file = run_dir / _NAME
+        self._given_back = 0
+
+    def count(self) -> int:
+        """How many there have been since the start."""
+        try:
+            size = self._file.stat().st_size
+        except FileNotFoundError:  # nginx has not begun
+            return 0
+        if size - self._given_back > _WORTH_A_HOLE:
+            self._give_back(size)
+        return size
+
+    def _give_back(self, size: int) -> None:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._file, os.O_WRONLY)
+            try:
+                # Not every file system can: there it grows.
+                _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, 0, size)
+            finally:
+                os.close(descriptor)
+        self._given_back = size
