@@ -1,7 +1,7 @@
-"""How many requests nginx has refused in the workers' place: it writes a byte for each into a file (nginx.conf).
+"""How many requests nginx has refused for the workers: it writes a byte for each into a file (nginx.conf).
 
-The size is the count, and nothing is lost between reading it and anything else. So that the file takes no room
-on the disk, its blocks are given back: it stays as long as it was, and is one hole.
+The file's size is the count, so that none is lost between reading and anything else. Its blocks are given back
+to the disk, which leaves the size as it is: the file is one long hole.
 """
 
 from __future__ import annotations

@@ -78,9 +78,8 @@ class ModelQueue:
 
     at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
     delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
-    take, which makes batches smaller where need be; None for no such limit. patience: the seconds that a
-    request has which has just come. gate: is told when such a one has no place or would wait in vain, and when
-    there is room again.
+    take, which makes batches smaller where need be; None for no such limit. patience: the seconds until the
+    deadline of a request that has just come. gate: learns when such a one would be refused, and when no longer.
     """
 
     def __init__(
@@ -249,9 +248,9 @@ class ModelQueue:
         self._tell_if_room()
 
     def _tell_if_full(self) -> None:
-        """Where whoever comes now would be refused, not only the one that was: an old request, or a large body.
+        """Where whoever comes now would be refused, too: the one that was may have been old, or a large body.
 
-        Never while the model is free: it is the one that computes who tells of room again.
+        Never while the model is free: whoever computes tells of room again.
         """
         with self._mutex:
             if self._gate is not None and not self._free and not self._has_room(1.0):
