@@ -24,7 +24,7 @@ ANSWERED_503 = 'longshore_requests_total{status="503"}'
 
 
 def fill(one: Gated, workers: int = 1) -> list[Future[requests.Response]]:
-    """In each worker one that computes, until there is a file open-N, and one that waits, for the file open."""
+    """In each worker one that computes, until there is a file open-N, and one that waits, for open."""
     sent = [one.send(f"computes-{number}", until=f"open-{number}") for number in range(workers)]
     wait_until(lambda: len(one.calls()) == workers, "a call in each worker")
     return sent + [one.send(f"waits-{number}", until="open") for number in range(workers)]

@@ -1,7 +1,7 @@
 """How many requests nginx has refused for the workers: it writes a byte for each into a file (nginx.conf).
 
-The file's size is the count, so that none is lost between reading and anything else. Its blocks are given back
-to the disk, which leaves the size as it is: the file is one long hole.
+The file's size is the count, so that none is lost between reading and anything else. Its blocks are given
+back to the disk, which leaves the size as it is: the file is one long hole.
 """
 
 from __future__ import annotations

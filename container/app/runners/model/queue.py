@@ -79,7 +79,7 @@ class ModelQueue:
     at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
     delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
     take, which makes batches smaller where need be; None for no such limit. patience: the seconds until the
-    deadline of a request that has just come. gate: learns when such a one would be refused, and when no longer.
+    deadline of a request that has just come. gate: learns when such a one is refused, and when no longer.
     """
 
     def __init__(
