@@ -211,9 +211,9 @@ def test_a_reload_sets_no_counter_back_and_leaves_no_file(tmp_path: Path) -> Non
 
 
 def test_the_load_of_a_model_is_told_where_the_master_loads_it(tmp_path: Path) -> None:
-    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=2) as server:  # imports numpy
+    with Server(tmp_path, "loads_for_a_moment", MODEL_SERVER_WORKERS=2) as server:
         seconds = samples(server)["longshore_model_load_seconds"]
-        assert seconds > 0.01
+        assert seconds >= 0.2
         assert f"the model is loaded once for 2 workers, in {seconds:.2f} s" in server.stderr
 
 
