@@ -103,6 +103,30 @@ def test_log_lines_carry_the_id_of_the_request_they_are_about(tmp_path: Path) ->
         assert "KeyError: 'fails'" in str(failed["exception"])
 
 
+def test_one_that_takes_long_to_decode_keeps_nobody_waiting_and_is_computed_afterwards(
+    tmp_path: Path,
+) -> None:
+    with gated(tmp_path, "gated_encodes") as one:
+        slow = one.send("slow", decode_until="open")
+        assert one.post("quick").json() == "quick"
+        assert not slow.done()
+        one.open()
+        assert slow.result().json() == "slow"
+
+
+def test_an_answer_that_takes_long_to_encode_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with gated(tmp_path, "gated_encodes") as one:
+        first = one.stuck("a", until="go")
+        slow, beside = one.send("slow", encode_until="open"), one.send("beside")
+        (one.folder / "go").touch()
+        assert (first.result().json(), beside.result().json()) == ("a", "beside")
+        assert one.post("after").json() == "after"
+        assert one.calls() == [["a"], ["slow", "beside"], ["after"]]
+        assert not slow.done()
+        one.open()
+        assert slow.result().json() == "slow"
+
+
 @pytest.mark.parametrize("ways", [(b"", GUNICORNS_WAY, b""), (GUNICORNS_WAY, b"", GUNICORNS_WAY)])
 @pytest.mark.parametrize("model", MODELS)
 def test_those_that_keep_a_thread_and_those_that_do_not_have_one_order(

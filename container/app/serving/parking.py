@@ -33,6 +33,8 @@ class Parking:
         item.resume = resume
         if not self._queue.enter(item):
             resume()
+        elif not turns.has():  # it has taken long to decode, and another thread reads by now
+            self._ring()
 
     def waits(self) -> float | None:
         """After how many seconds without an event to act().
@@ -53,13 +55,12 @@ class Parking:
         while starts is not None:
             parked = contextvars.copy_context().run(self._queue.lead)
             starts = self._queue.starts_in()
-            if turns.has() or (len(parked) == 1 and starts is None):
-                for item in parked:
-                    _resume(item)
+            if len(parked) == 1 and (starts is None or turns.has()):
+                _resume(parked[0])
                 return  # to read, or to wait for the turn
             self._hand_back(parked)
-            if starts is not None and starts > 0.0:
-                return  # the thread that reads will see
+            if turns.has() or (starts is not None and starts > 0.0):
+                return  # the thread that reads, this one or another, will see to it
 
     def answer_one(self) -> None:
         """The bell has rung: go on with a request that is settled."""

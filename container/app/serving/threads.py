@@ -5,7 +5,8 @@ connection back: two changes of thread a request, each of which waits for the in
 that has the turn (turns.py) waits on one epoll for all connections, answers the one that is ready next,
 and waits again. Ready connections are taken in the order in which they became ready, so none starves.
 It accepts new ones as well: another thread would wait for the interpreter before each. What that saves
-stands in bench/results.md.
+stands in bench/results.md. A request that has to wait for the model is parked (parking.py), its connection
+neither read nor watched until it has its answer.
 
 A thread is started when the turn is handed over and none waits for it: as many as ever work at a time.
 
@@ -39,7 +40,7 @@ _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 _LOOK_AGAIN_SECONDS = 0.05
 _WATCH_SECONDS = 0.02
 _IDLE_SECONDS = 1.0
-_SHORT_SECONDS = 0.001
+_EPOLL_SECONDS = 0.001  # what it takes times in
 
 
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
@@ -113,24 +114,29 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             turns.take()
             while turns.has():
                 self._at_one = False
-                waits = self._parking.waits() if self._parking else None
-                if waits is None or waits >= 0.0:
-                    if waits and waits < _SHORT_SECONDS:  # epoll knows whole milliseconds only
-                        time.sleep(waits)
-                        waits = 0.0
-                    events = self._epoll.poll(waits, 1)
-                else:
-                    events = []
+                descriptor = self._next_ready()
                 self._begin_event()
                 try:
-                    if events:
-                        self._handle_event(events[0][0])
+                    if descriptor is not None:
+                        self._handle_event(descriptor)
                     elif self._parking is not None:
                         self._parking.act()
                 except BaseException:  # a thread must survive whatever a model raises
                     log.exception("a thread failed")
 
+    def _next_ready(self) -> int | None:
+        """What there is to read next; None where there is something else to do first."""
+        waits = self._parking.waits() if self._parking else None
+        if waits is not None and waits < 0.0:
+            return None
+        if waits and waits < _EPOLL_SECONDS:
+            time.sleep(waits)
+            waits = 0.0
+        events = self._epoll.poll(waits, 1)
+        return events[0][0] if events else None
+
     def _begin_event(self) -> None:
+        """Have the main thread see to it that others are read, should this take long."""
         self._events += 1
         self._at_one = True
         if not self._watched:
