@@ -129,10 +129,13 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         waits = self._parking.waits() if self._parking else None
         if waits is not None and waits < 0.0:
             return None
-        if waits and waits < _EPOLL_SECONDS:
-            time.sleep(waits)
-            waits = 0.0
-        events = self._epoll.poll(waits, 1)
+        if waits is None or waits >= _EPOLL_SECONDS:
+            events = self._epoll.poll(waits, 1)
+        else:
+            events = self._epoll.poll(0.0, 1)
+            if waits and not events:
+                time.sleep(waits)
+                events = self._epoll.poll(0.0, 1)
         return events[0][0] if events else None
 
     def _begin_event(self) -> None:
