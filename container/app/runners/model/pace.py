@@ -6,7 +6,7 @@ time are let in first, for two batches cost more than one.
 
 from __future__ import annotations
 
-from time import monotonic, thread_time
+from time import monotonic
 
 from app.runners.model.costs import Costs
 from app.runners.model.item import Item
@@ -15,9 +15,7 @@ from app.runners.model.item import Item
 _READ_LATE_SECONDS = 0.002
 # Beside a call this long, changing threads costs next to nothing.
 _LONG_SECONDS = 0.001
-# A call that has the processor for a smaller share of its time waits for something else.
-_WAITING_SHARE = 0.2
-_LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.001
+_LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.0005
 
 
 class Pace:
@@ -32,12 +30,10 @@ class Pace:
         self._target = target
         self._ended = 0.0  # when a call ended last
         self._size = 0  # of how many
-        self._waits = False  # whether it waited for a device, say, rather than computing here
 
-    def call_ended(self, size: int, began: float, worked: float) -> None:
-        """A call of so many items has ended, at whose beginning these were monotonic() and thread_time()."""
+    def call_ended(self, size: int) -> None:
+        """A call with so many items has ended."""
         self._ended, self._size = monotonic(), size
-        self._waits = thread_time() - worked < (self._ended - began) * _WAITING_SHARE
 
     def has_waited(self, item: Item) -> bool:
         """Whether it has waited for a call to end."""
@@ -57,10 +53,9 @@ class Pace:
         """For how many seconds nothing more shall have come before the batch with this first item begins.
 
         0 where no others are likely to come with it. A model that keeps the interpreter to itself leaves all
-        that comes during a call unread until it ends, and the first to be read would be a batch of one. One
-        that only waits has let them be read, and a device is not to be idle.
+        that comes during a call unread until it ends, and the first to be read would be a batch of one.
         """
-        if self._most == 1 or self._waits:
+        if self._most == 1:
             return 0.0
         waited = self.has_waited(first) or first.entered - first.context.received > _READ_LATE_SECONDS
         call = self._costs.mean_seconds

@@ -210,14 +210,14 @@ class ModelQueue:
 
     def _run(self, batch: list[Item], own: Item | None = None) -> None:
         """Compute. own: the item for which the calling thread has come."""
-        began, worked = monotonic(), time.thread_time()
+        began = monotonic()
         for item in batch:
             item.began = began
         try:
             self._compute(batch)
         finally:
             with self._mutex:
-                self._pace.call_ended(len(batch), began, worked)
+                self._pace.call_ended(len(batch))
                 self._pass_on()
             for item in batch:
                 if item is not own:
