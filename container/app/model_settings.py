@@ -10,7 +10,7 @@ from app import parse
 from app.errors import StartError
 from app.variables import Variable
 
-DEFAULT_QUEUE = 128  # two full batches; a thread that waits costs about 50 KB
+DEFAULT_QUEUE = 128  # two full batches; one that waits with a thread costs about 50 KB
 DEFAULT_BODIES_MB = 100  # one of the largest that are let in unless told otherwise (A12)
 CONCURRENCY_MAX = 512
 # Beside those that wait and those that compute: one to read, and refuse, the next, and some that answer.
@@ -116,7 +116,7 @@ def load(environ: Mapping[str, str]) -> ModelSettings:
     if threads and queue and threads <= queue + concurrency:
         raise StartError(
             "MODEL_SERVER_MAX_QUEUE",
-            f"'{queue}' contradicts MODEL_SERVER_THREADS '{threads}': each request that waits has a thread,"
+            f"'{queue}' contradicts MODEL_SERVER_THREADS '{threads}': each that waits may keep a thread,"
             f" as has each that computes ({concurrency} at once), and one must be left to refuse the next.",
             "Lower it, or unset MODEL_SERVER_THREADS.",
         )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.runners.base import Context
 from app.runners.model import batching
-from app.runners.model.queue import Item
+from app.runners.model.item import Item
 from tests.image.test_serve import assert_problem
 from tests.support.gated import gated
 from tests.support.server import Server

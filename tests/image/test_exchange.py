@@ -51,8 +51,8 @@ def answer(connection: socket.socket) -> tuple[int, Any, bool]:
     """Status, the JSON of the body, and whether the connection is to be closed."""
     with HTTPResponse(connection) as response:
         response.begin()
-        content = response.read()
-        return response.status, json.loads(content) if content else None, response.will_close
+        body = response.read()
+        return response.status, json.loads(body) if body else None, response.will_close
 
 
 def asked(server: Server, sent: bytes) -> tuple[int, Any, bool]:
@@ -62,10 +62,10 @@ def asked(server: Server, sent: bytes) -> tuple[int, Any, bool]:
 
 
 def without_id(told: tuple[int, Any, bool]) -> tuple[int, Any, bool]:
-    status, content, closes = told
-    if isinstance(content, dict):
-        content.pop("request_id", None)
-    return status, content, closes
+    status, problem, closes = told
+    if isinstance(problem, dict):
+        problem.pop("request_id", None)
+    return status, problem, closes
 
 
 HEADERS: dict[str, bytes] = {
@@ -139,17 +139,17 @@ def test_requests_that_come_together_are_answered_in_turn(server: Server) -> Non
     with connected(server) as connection:
         connection.sendall(request(body=b"[1]") + request(GUNICORNS_WAY, body=b"[2]") + request(body=b"[3]"))
         with connection.makefile("rb") as stream:
-            assert [told(stream) for _ in range(3)] == [[1], [2], [3]]
+            assert [content(stream)["data"] for _ in range(3)] == [[1], [2], [3]]
 
 
-def told(stream: Any) -> Any:
-    """The data in the next answer of several."""
+def content(stream: Any) -> Any:
+    """The JSON of the next answer of several."""
     length = 0
     assert stream.readline().startswith(b"HTTP/1.1 200 ")
     while (line := stream.readline().lower()) != b"\r\n":
         if line.startswith(b"content-length:"):
             length = int(line.partition(b":")[2])
-    return json.loads(stream.read(length))["data"]
+    return json.loads(stream.read(length))
 
 
 @pytest.mark.parametrize("size", [60_000, 70_000, 300_000])

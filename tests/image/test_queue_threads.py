@@ -17,12 +17,18 @@ from app.errors import RequestError
 from app.runners.base import Context
 from app.runners.model import batching
 from app.runners.model.calls import Calls
-from app.runners.model.queue import Item, ModelQueue
+from app.runners.model.item import Item
+from app.runners.model.queue import ModelQueue
 from tests.support.server import PATIENCE, wait_until
 
 
 def item(data: Any) -> Item:
     return Item(data, Context(request_id=""), time.monotonic() + PATIENCE)
+
+
+def predicted(queue: ModelQueue, one: Item) -> Any:
+    queue.settle(one)
+    return one.result()
 
 
 @pytest.mark.parametrize("most", [1, 8])
@@ -51,9 +57,9 @@ def test_every_thread_gets_its_own_prediction_and_no_more_run_than_may(at_once: 
     def ask(number: int) -> None:
         if number % 50 == 7:
             with pytest.raises(KeyError):
-                queue.predict(item(number))
+                predicted(queue, item(number))
         else:
-            assert queue.predict(item(number)) == -number
+            assert predicted(queue, item(number)) == -number
 
     with ThreadPoolExecutor(32) as pool:
         assert len(list(pool.map(ask, range(2000)))) == 2000
@@ -74,9 +80,9 @@ def test_batches_are_no_larger_than_the_target_lets_expect() -> None:
 
     queue = ModelQueue(compute, calls, places=100, most=64, target=0.0151)
     with ThreadPoolExecutor(32) as pool:
-        asked = [pool.submit(queue.predict, item(0))]
+        asked = [pool.submit(predicted, queue, item(0))]
         wait_until(lambda: sizes, "the first call")
-        asked += [pool.submit(queue.predict, item(0)) for _ in range(25)]
+        asked += [pool.submit(predicted, queue, item(0)) for _ in range(25)]
         wait_until(lambda: len(queue._waiting) == 25, "the others")
         gate.set()
         for one in asked:
@@ -96,14 +102,14 @@ def test_a_thread_that_is_ended_while_it_computes_leaves_nobody_waiting() -> Non
 
     queue = ModelQueue(compute, Calls(), places=10, most=2)
     with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(queue.predict, item(0))
+        first = pool.submit(predicted, queue, item(0))
         begun.wait()
-        pair = [pool.submit(queue.predict, item(0)) for _ in range(2)]
+        pair = [pool.submit(predicted, queue, item(0)) for _ in range(2)]
         wait_until(lambda: len(queue._waiting) == 2, "the others")
         gate.set()
         assert first.result() == "done"
         assert {type(one.exception()) for one in pair} == {GeneratorExit, RuntimeError}
-        assert queue.predict(item(0)) == "done"
+        assert predicted(queue, item(0)) == "done"
 
 
 def test_what_is_late_before_it_is_read_is_refused() -> None:
@@ -133,7 +139,7 @@ def test_a_settled_item_keeps_no_data_alive(fails: bool) -> None:
     gc.disable()
     try:
         with contextlib.suppress(KeyError):
-            ModelQueue(compute, Calls(), places=1).predict(one)
+            predicted(ModelQueue(compute, Calls(), places=1), one)
         assert alive() is None
         context = weakref.ref(one.context)
         del one

@@ -35,7 +35,7 @@ class Gated:
 
     def stuck(self, name: str = "stuck", **item: Any) -> Future[requests.Response]:
         """A request whose call of the model has begun, and waits for open()."""
-        future = self.send(name, until="open", **item)
+        future = self.send(name, **{"until": "open", **item})
         wait_until(lambda: [name] in self.calls(), f"the call of {name}")
         return future
 

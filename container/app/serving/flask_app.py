@@ -12,6 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from app import contract, problem
 from app.runners.base import Runner, UnreadBody
+from app.runners.model.item import Steps
+from app.runners.model.queue import ModelQueue
 from app.serving import execution_parameters
 from app.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from app.settings import Settings
@@ -95,9 +97,14 @@ class HotPath:
             return (reply.body,)
         return self._dispatch(environ, start_response)
 
-    def reply(self, environ: dict[str, Any], body: bytes) -> Reply | None:
-        """The predictor's reply to a POST /invocations with these headers; None where Flask has to see it."""
-        return None if self._hooked() else self._predictor.answer(environ, body)
+    @property
+    def queue(self) -> ModelQueue | None:
+        """What a request may have to wait in; None with a runner that has none."""
+        return self._predictor.queue
+
+    def steps(self, environ: dict[str, Any], body: bytes) -> Steps[Reply] | None:
+        """The predictor's to a POST /invocations with these headers; None where Flask has to see it."""
+        return None if self._hooked() else self._predictor.steps(environ, body)
 
     def _hooked(self) -> bool:
         app = self._app

@@ -19,6 +19,8 @@ from werkzeug.datastructures import EnvironHeaders
 from app import contract, logs, problem
 from app.errors import RequestError
 from app.runners.base import Answer, Context, Runner, UnreadBody
+from app.runners.model.item import Item, Steps, through
+from app.runners.model.queue import ModelQueue
 from app.serving import blackbox, client, metrics
 from app.serving.turns import turns
 
@@ -41,17 +43,27 @@ class Reply(NamedTuple):
 
 
 class Predictor:
-    """Answers through a runner that has been loaded."""
+    """Answers through a runner that has been loaded.
+
+    queue: that of the model runner; None with one that has none.
+    """
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        # Only the model runner has it.
+        # Only the model runner has them.
         self._invoke_unread: Callable[[UnreadBody, Context], Answer]
         self._invoke_unread = getattr(runner, "invoke_unread", self._read_and_invoke)
+        self._steps: Callable[[bytes, Context], Steps[Answer]] | None = getattr(runner, "steps", None)
+        self.queue: ModelQueue | None = getattr(runner, "queue", None)
+        self._settle: Callable[[Item], None] = self.queue.settle if self.queue else lambda item: None
         self._box = blackbox.mine
 
     def answer(self, environ: dict[str, Any], body: bytes | UnreadBody) -> Reply:
-        """The reply to a request with this WSGI environ and body. Never raises."""
+        """The reply to a request with this WSGI environ and body; the thread waits for it. Never raises."""
+        return through(self.steps(environ, body), self._settle)
+
+    def steps(self, environ: dict[str, Any], body: bytes | UnreadBody) -> Steps[Reply]:
+        """The same, to whoever has the items settled that it yields. Never raises."""
         request_id = request_id_of(environ)
         token = logs.request_id.set(request_id)
         place = self._box.begin(request_id)
@@ -71,7 +83,7 @@ class Predictor:
         status = 500
         metrics.begin()
         try:
-            reply = self._answer(body, context)
+            reply = yield from self._answer(body, context)
             status = reply.status
         finally:
             seconds = monotonic() - began + context.unread
@@ -83,14 +95,16 @@ class Predictor:
         reply.headers.append(("Server-Timing", _server_timing(context.stages, seconds)))
         return reply
 
-    def _answer(self, body: bytes | UnreadBody, context: Context) -> Reply:
+    def _answer(self, body: bytes | UnreadBody, context: Context) -> Steps[Reply]:
         request_id = context.request_id
         if not body:
             return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
         try:
             if isinstance(body, UnreadBody):
                 return _reply(self._invoke_unread(body, context), context)
-            return _reply(self._runner.invoke(body, context), context)
+            if self._steps is None:
+                return _reply(self._runner.invoke(body, context), context)
+            return _reply((yield from self._steps(body, context)), context)
         except RequestError as error:
             reply = problem_reply(error.status, error.detail, request_id)
             reply.headers.extend(error.headers.items())

@@ -5,7 +5,8 @@ connection back: two changes of thread a request, each of which waits for the in
 that has the turn (turns.py) waits on one epoll for all connections, answers the one that is ready next,
 and waits again. Ready connections are taken in the order in which they became ready, so none starves.
 It accepts new ones as well: another thread would wait for the interpreter before each. What that saves
-stands in bench/results.md.
+stands in bench/results.md. A request that has to wait for the model is parked (parking.py), its connection
+neither read nor watched until it has its answer.
 
 A thread is started when the turn is handed over and none waits for it: as many as ever work at a time.
 
@@ -16,16 +17,20 @@ refused where need be. Nobody closes idle connections: nginx, the only client, d
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import select
 import selectors
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from gunicorn.workers import gthread
 
-from app.serving import exchange
+from app.runners.model.item import Steps
+from app.serving import exchange, parking
+from app.serving.predictor import Reply
 from app.serving.turns import turns
 
 log = logging.getLogger("worker")
@@ -35,6 +40,7 @@ _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 _LOOK_AGAIN_SECONDS = 0.05
 _WATCH_SECONDS = 0.02
 _IDLE_SECONDS = 1.0
+_EPOLL_SECONDS = 0.001  # what it takes times in
 
 
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
@@ -45,7 +51,11 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         from app.serving import flask_app  # loaded by now, and only in a worker
 
         self._hot_path = flask_app.hot_path(self.wsgi)
+        queue = self._hot_path.queue if self._hot_path else None
+        self._parking = None if queue is None else parking.Parking(queue)
         self._epoll = select.epoll()
+        if self._parking is not None:
+            self._epoll.register(self._parking.bell, select.EPOLLIN)
         self._connections: dict[int, gthread.TConn] = {}
         self._busy: set[int] = set()
         self._listeners = {listener.fileno(): listener for listener in self.sockets}
@@ -104,16 +114,45 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             turns.take()
             while turns.has():
                 self._at_one = False
-                for descriptor, _ in self._epoll.poll(maxevents=1):
-                    self._events += 1
-                    self._at_one = True
-                    if not self._watched:
-                        self._watched = True
-                        self.method_queue.defer(lambda: None)
-                    if descriptor in self._listeners:
-                        self._accept(self._listeners[descriptor])
-                    else:
-                        self._handle_ready(descriptor)
+                descriptor = self._next_ready()
+                self._begin_event()
+                try:
+                    if descriptor is not None:
+                        self._handle_event(descriptor)
+                    elif self._parking is not None:
+                        self._parking.act()
+                except BaseException:  # a thread must survive whatever a model raises
+                    log.exception("a thread failed")
+
+    def _next_ready(self) -> int | None:
+        """What there is to read next; None where there is something else to do first."""
+        waits = self._parking.waits() if self._parking else None
+        if waits is not None and waits < 0.0:
+            return None
+        if waits is None or waits >= _EPOLL_SECONDS:
+            events = self._epoll.poll(waits, 1)
+        else:
+            events = self._epoll.poll(0.0, 1)
+            if waits and not events:
+                time.sleep(waits)
+                events = self._epoll.poll(0.0, 1)
+        return events[0][0] if events else None
+
+    def _begin_event(self) -> None:
+        """Have the main thread see to it that others are read, should this take long."""
+        self._events += 1
+        self._at_one = True
+        if not self._watched:
+            self._watched = True
+            self.method_queue.defer(lambda: None)
+
+    def _handle_event(self, descriptor: int) -> None:
+        if descriptor in self._listeners:
+            self._accept(self._listeners[descriptor])
+        elif self._parking is not None and descriptor == self._parking.bell:
+            self._parking.answer_one()
+        else:
+            self._handle_ready(descriptor)
 
     def _accept(self, listener: Any) -> None:
         """Accept all that wait: one at a time, the last would wait for as many answers as came before it."""
@@ -131,7 +170,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
     def _handle_ready(self, descriptor: int) -> None:
         self._busy.add(descriptor)
         connection = self._connections[descriptor]
-        keep = False
+        keep: bool | None = False
         try:
             keep = self.handle(connection)
             # What was read ahead causes no event.
@@ -139,6 +178,12 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
                 keep = self.handle(connection)
         except BaseException:  # handle() deals with all it knows; a thread must survive the rest
             log.exception("a connection failed")
+        if keep is not None:
+            self._leave(connection, keep)
+
+    def _leave(self, connection: Any, keep: bool) -> None:
+        """A request has been answered. keep: whether another may follow on its connection."""
+        descriptor = connection.sock.fileno()
         self._busy.discard(descriptor)
         if keep:
             self._epoll.modify(descriptor, _ONCE)
@@ -148,29 +193,58 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             if self.alive:
                 self._listen(True)
 
-    def handle(self, connection: Any) -> bool:
-        """Answer the request that has come on a connection; returns whether another may follow there."""
+    def handle(self, connection: Any) -> bool | None:
+        """Answer the request that has come on a connection; returns whether another may follow there.
+
+        None: whoever goes on with the request leaves the connection.
+        """
         if self._hot_path is None:
             return bool(super().handle(connection))
         try:
             arrived = exchange.Arrived(connection)
             if not arrived.data:
                 return False
-            reply = None
+            steps = None
             if arrived.environ is not None:
-                reply = self._hot_path.reply(arrived.environ, arrived.body)
-            if reply is None:
+                steps = self._hot_path.steps(arrived.environ, arrived.body)
+            if steps is None:
                 connection.parser.unreader.unread(arrived.data)
                 return bool(super().handle(connection))
-            last = not (self.alive and self.cfg.keepalive)
-            exchange.send(connection.sock, *reply, last=last)
-            return not last
         except OSError as error:
             log.debug("a connection failed: %s", error)
             return False
         except ValueError as error:
             self.handle_error(None, connection.sock, connection.client, error)
             return False
+        self._go_on(connection, steps, contextvars.copy_context())
+        return None
+
+    def _go_on(self, connection: Any, steps: Steps[Reply], context: contextvars.Context) -> None:
+        """Go on with a request until it has to wait, or is answered. context: that of its log lines."""
+        keep = False
+        try:
+            item = context.run(next, steps)
+        except StopIteration as end:
+            keep = self._send(connection, end.value)
+        except BaseException:  # the predictor deals with all it knows; a thread must survive the rest
+            log.exception("a request failed")
+        else:
+            assert self._parking is not None
+            self._parking.park(item, partial(self._go_on, connection, steps, context))
+            return
+        self._leave(connection, keep)
+
+    def _send(self, connection: Any, reply: Reply) -> bool:
+        last = not (self.alive and self.cfg.keepalive)
+        try:
+            exchange.send(connection.sock, *reply, last=last)
+        except OSError as error:
+            log.debug("a connection failed: %s", error)
+            return False
+        except ValueError as error:
+            self.handle_error(None, connection.sock, connection.client, error)
+            return False
+        return not last
 
     def _finish(self) -> None:
         self._listen(False)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any
 
-from app.runners.model.queue import Item
+from app.runners.model.item import Item
 
 log = logging.getLogger("model")
 

@@ -1,9 +1,11 @@
 """The queue in front of the model: who computes, who waits, and who is refused at once.
 
-No thread of its own: the thread of a request that finds the model free computes for all that wait, up to
-the size of a batch, and hands out the predictions; then the request that has waited longest does the same
-for those that have come meanwhile. So a lone request never waits for a batch to fill, and batches fill by
-themselves when there is more to do. Without predict_batch a batch is one request.
+No thread of its own. Most requests are parked: enter() puts them in the queue, and the thread that has read
+them goes on reading until starts_in() says that a batch should begin. Then it leaves the reading to another
+one and computes, in lead(). Others keep a thread that waits, in settle(): where it finds the model free it
+computes, and so it does when it has waited longest and a call ends. Whoever computes does it for all that
+wait, up to the size of a batch. So batches fill by themselves when there is more to do, and a lone request
+waits for nothing. Without predict_batch a batch is one request.
 
 Every request has a deadline. What the queue cannot do by then, as fast as it has been lately, is refused
 before it is decoded; what has waited until then, or has no client any longer, is never computed.
@@ -13,68 +15,22 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from time import monotonic, sleep
-from typing import Any
+from collections.abc import Callable, Sequence
+from time import monotonic
 
 from app.errors import RequestError
-from app.runners.base import Context, Gate, client_gone
+from app.runners.base import Gate
 from app.runners.model import metrics
+from app.runners.model.admission import Admission
 from app.runners.model.calls import Calls
-
-# Beside a call this long, changing threads costs next to nothing.
-_LONG_SECONDS = 0.001
-# nginx tells in milliseconds when a request came, so that one read at once looks up to one old.
-_READ_LATE_SECONDS = 0.002
-_LEAST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.0001, 0.001
-# Full until so much of the places and of the time is free again: the gate need not follow each request.
-_ROOM_AGAIN = 7 / 8
-
-
-class Item:
-    """A decoded request, and later what became of it: a prediction, or an error.
-
-    deadline: the time.monotonic() after which nobody wants the answer; entered: that of its creation;
-    began and ended: those of the computing, began None where there was none.
-    """
-
-    __slots__ = (
-        *("began", "context", "data", "deadline", "ended", "entered"),
-        *("error", "leads", "prediction", "settled", "wake"),
-    )
-
-    def __init__(self, data: Any, context: Context, deadline: float) -> None:
-        self.data = data
-        self.context = context
-        self.deadline = deadline
-        self.entered = self.ended = monotonic()
-        self.began: float | None = None
-        self.leads = False
-        self.settled = False
-        self.prediction: Any = None
-        self.error: BaseException | None = None
-        self.wake: threading.Lock | None = None
-
-    def succeed(self, prediction: Any) -> None:
-        self.data = None  # it may be large
-        self.prediction, self.settled, self.ended = prediction, True, monotonic()
-
-    def fail(self, error: BaseException) -> None:
-        self.data = None
-        self.error, self.settled, self.ended = error, True, monotonic()
-
-    def wanted(self, seconds: float = 0.0) -> bool:
-        """Whether anyone will still wait in so many seconds, with the answer; where nobody does, it fails."""
-        if monotonic() + seconds > self.deadline:
-            self.fail(late())
-        elif self.context.client_gone():
-            self.fail(gone())
-        return not self.settled
+from app.runners.model.item import Item, late
+from app.runners.model.pace import Pace
 
 
 class ModelQueue:
-    """predict() from many threads; compute() is called with a batch in one of them and settles its items.
+    """From many threads; compute() is called with a batch in one of them and settles its items.
 
     at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
     delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
@@ -97,75 +53,114 @@ class ModelQueue:
     ) -> None:
         self._compute = compute
         self._calls = calls
-        self._at_once = at_once
-        self._places = places
-        self._most = most
-        self._delay = delay
-        self._target = target
-        self._patience = patience
-        self._gate = gate
-        self._told_full = False
-        self._free = at_once  # while anything waits, this is 0
+        self._pace = Pace(calls.costs, most, delay, target)
+        self._admission = Admission(
+            self._pace, calls, places=places, at_once=at_once, patience=patience, gate=gate
+        )
+        self._free = at_once
         self._waiting: deque[Item] = deque()
-        self._mutex = threading.RLock()  # _join() holds it in admit(), too
+        self._mutex = threading.Lock()
         self._more = threading.Condition(self._mutex)
+        self._deadline = math.inf  # the first of those that wait, or an earlier one
+        # Takes parked items that are settled; with none it only tells that the model is free.
+        self.hand_back: Callable[[Sequence[Item]], None] = lambda items: None
 
     def admit(self, deadline: float, unread: int = 0) -> None:
         """RequestError (503) where a request with this deadline has no place, or would wait in vain.
 
         unread: how many are to come that wait for room in memory (room.py).
         """
-        now = monotonic()
-        if now > deadline:
-            raise late()
-        if self._free and not unread:
-            return  # whatever it takes, nobody is ahead
-        ahead = len(self._waiting) + unread
-        if ahead >= self._places:
-            metrics.refused("full")
-            self._tell_if_full()
-            raise _refusal("The queue is full", self._seconds(ahead))
-        seconds = self._seconds(ahead + 1)
-        if now + seconds > deadline:
-            metrics.refused("late")
-            self._tell_if_full()
-            raise _refusal("The queue is too long for an answer in time", seconds)
+        try:
+            self._check(deadline, unread)
+        except RequestError:
+            with self._mutex:
+                self._tell_if_full()
+            raise
 
-    def predict(self, item: Item) -> Any:
-        """The prediction for this item; raises what computing it raised, or the RequestError of a refusal."""
+    # For items that are parked
+
+    def enter(self, item: Item) -> bool:
+        """Park an item that has its `resume`; False where it is refused, and settled."""
         with self._mutex:
-            item.leads = self._free > 0
+            return self._join(item)
+
+    def starts_in(self) -> float | None:
+        """After how many seconds without anything to read the thread that reads should lead().
+
+        Below 0: whatever there is to read. None: not before an item enters or hand_back is called.
+        """
+        if not self._free or not self._waiting:
+            return None
+        try:
+            first = self._waiting[0]
+        except IndexError:  # another thread was faster
+            return None
+        now = monotonic()
+        full = len(self._waiting) >= min(self._pace.most(), self._admission.places)
+        if full or now > self._pace.at_the_latest(first):
+            return -1.0
+        return max(self._pace.pause(first), first.entered + self._pace.delay - now)
+
+    def expires_in(self) -> float | None:
+        """In how many seconds expire() is to be called; None while nothing waits."""
+        return self._deadline - monotonic() if self._waiting else None
+
+    def expire(self) -> None:
+        """Fail what has waited until its deadline."""
+        with self._mutex:
+            now = monotonic()
+            for item in [one for one in self._waiting if one.deadline <= now]:
+                self._waiting.remove(item)
+                item.fail(late())
+                self._tell(item)
+            self._shorter()
+            self._deadline = min((one.deadline for one in self._waiting), default=math.inf)
+
+    def lead(self) -> list[Item]:
+        """Compute a batch, in the calling thread; returns those of it that were parked, settled."""
+        with self._mutex:
+            first = self._next() if self._free else None
+            if first is None:
+                return []
+            self._free -= 1
+            batch = self._filled([first])
+        if self._pace.is_long():
+            first.context.hand_over()
+        parked = [item for item in batch if item.resume is not None]
+        try:
+            self._run(batch)
+        except BaseException:  # this thread is being ended
+            self.hand_back(parked)
+            raise
+        return parked
+
+    # For items with a thread that waits
+
+    def settle(self, item: Item) -> None:
+        """Have this item settled: computed, or refused."""
+        with self._mutex:
+            item.leads = self._free > 0 and not self._waiting
             if item.leads:
                 self._free -= 1
             else:
-                self._join(item)
-        if item.leads:
-            if self._delay or self._lasts():
-                item.context.hand_over()
-        else:
+                item.wake = threading.Lock()
+                item.wake.acquire()
+                if not self._join(item):
+                    return
+                self._more.notify_all()
+        if not item.leads:
             item.context.hand_over()
             self._wait(item)
+        elif self._pace.delay or self._pace.is_long():
+            item.context.hand_over()
         if item.leads:
-            self._lead(item)
-        if item.error is not None:
+            batch = self._gathered(item)
             try:
-                raise item.error
+                self._run(batch, item)
             finally:
-                item.error = None  # whose traceback leads back here, and to the data: gone at once
-        return item.prediction
-
-    def _lasts(self) -> bool:
-        costs = self._calls.costs
-        return costs.calls == 0 or costs.mean_seconds > _LONG_SECONDS
-
-    def _join(self, item: Item) -> None:
-        self.admit(item.deadline)
-        item.wake = threading.Lock()
-        item.wake.acquire()
-        self._waiting.append(item)
-        metrics.queue_length(len(self._waiting))
-        if self._delay:
-            self._more.notify_all()
+                parked = [one for one in batch if one.resume is not None]
+                if parked or (self._free and self._waiting):
+                    self.hand_back(parked)
 
     def _wait(self, item: Item) -> None:
         """Until it is settled, or leads; where neither comes by its deadline, it fails."""
@@ -180,123 +175,95 @@ class ModelQueue:
                 return
         item.wake.acquire()  # its turn came at the last moment
 
-    def _lead(self, item: Item) -> None:
-        batch = [item]
+    def _gathered(self, first: Item) -> list[Item]:
+        """A batch with this first item, and what has come when it begins."""
+        most, last, pause = self._pace.most(), self._pace.at_the_latest(first), self._pace.pause(first)
+        before = -1
+        while pause and before < len(self._waiting) < most - 1 and monotonic() < last:
+            before = len(self._waiting)
+            time.sleep(pause)
+        with self._mutex:
+            if self._pace.delay:
+                left = first.entered + self._pace.delay - monotonic()
+                self._more.wait_for(lambda: len(self._waiting) >= most - 1, max(0.0, left))
+            return self._filled([first])
+
+    # For both
+
+    def _check(self, deadline: float, unread: int = 0) -> None:
+        self._admission.check(deadline, len(self._waiting) + unread, free=self._free > 0)
+
+    def _tell_if_full(self) -> None:
+        self._admission.tell_if_full(len(self._waiting), free=self._free > 0)
+
+    def _shorter(self) -> None:
+        metrics.queue_length(len(self._waiting))
+        self._admission.tell_if_room(len(self._waiting))
+
+    def _join(self, item: Item) -> bool:
         try:
-            if self._most > 1:
-                self._gather(batch)
-            began = monotonic()
-            for one in batch:
-                one.began = began
+            self._check(item.deadline)
+        except RequestError as error:
+            self._tell_if_full()
+            item.fail(error)
+            return False
+        self._deadline = min(self._deadline, item.deadline) if self._waiting else item.deadline
+        self._waiting.append(item)
+        metrics.queue_length(len(self._waiting))
+        return True
+
+    def _filled(self, batch: list[Item]) -> list[Item]:
+        most = self._pace.most()
+        while len(batch) < most and (other := self._next()):
+            batch.append(other)
+        return batch
+
+    def _run(self, batch: list[Item], own: Item | None = None) -> None:
+        """Compute. own: the item for which the calling thread has come."""
+        began = monotonic()
+        for item in batch:
+            item.began = began
+        try:
             self._compute(batch)
         finally:
             with self._mutex:
-                heir = self._next()
-                if heir is None:
-                    self._free += 1
-            if heir is not None:
-                heir.leads = True
-                _wake(heir)
-            for other in batch[1:]:
-                if not other.settled:  # this thread is being ended
-                    other.fail(RuntimeError("the thread that computed this has ended"))
-                _wake(other)
+                self._pace.call_ended(len(batch))
+                self._pass_on()
+            for item in batch:
+                if item is not own:
+                    if not item.settled:  # this thread is being ended
+                        item.fail(RuntimeError("the thread that computed this has ended"))
+                    if item.wake is not None:
+                        item.wake.release()
 
-    def _gather(self, batch: list[Item]) -> None:
-        """Add what waits, as much as a batch may have."""
-        most, first = self._most, batch[0]
-        if self._target is not None:
-            most = min(most, self._calls.costs.largest(self._target))
-        read_late = first.entered - first.context.received > _READ_LATE_SECONDS
-        if first.wake is not None or read_late:  # others are there: it has waited for them
-            self._let_in(most)
-        with self._mutex:
-            if self._delay:
-                left = first.entered + self._delay - monotonic()
-                self._more.wait_for(lambda: len(self._waiting) >= most - 1, max(0.0, left))
-            while len(batch) < most and (other := self._next()):
-                batch.append(other)
-
-    def _let_in(self, most: int) -> None:
-        """Pause as long as more come into the queue, by a tenth of a call and no longer than a call.
-
-        For a model that keeps the interpreter to itself: all that has come during a call is still unread
-        when it ends, and the first to be read would be a batch of one.
-        """
-        call = self._calls.costs.mean_seconds
-        pause = min(_LONGEST_PAUSE_SECONDS, max(_LEAST_PAUSE_SECONDS, call / 10))
-        until = monotonic() + call
-        before = -1
-        while before < len(self._waiting) < most - 1 and monotonic() < until:
-            before = len(self._waiting)
-            sleep(pause)
+    def _pass_on(self) -> None:
+        """A call has ended: the first in the queue leads the next where it has a thread."""
+        while self._waiting and self._waiting[0].wake is not None:
+            heir = self._waiting.popleft()
+            self._shorter()
+            heir.leads = heir.wanted(self._calls.costs.expected(1))
+            self._tell(heir)
+            if heir.leads:
+                return
+        self._free += 1
+        self._admission.tell_if_room(len(self._waiting))  # it may be the call alone that was too long
 
     def _next(self) -> Item | None:
-        """Take the first out of the queue that is still wanted; those before it learn that they are not."""
+        """Take the first out of the queue that is still wanted; those before it learn that they are not.
+
+        One that has found the model free is computed, even where calls have taken too long lately.
+        """
         shortest = self._calls.costs.expected(1)
         while self._waiting:
             item = self._waiting.popleft()
             self._shorter()
-            if item.wanted(shortest):
+            if not self._pace.has_waited(item) or item.wanted(shortest):
                 return item
-            _wake(item)
-        self._tell_if_room()  # nothing waited, but the call that ran was too long for anyone to wait
+            self._tell(item)
         return None
 
-    def _shorter(self) -> None:
-        metrics.queue_length(len(self._waiting))
-        self._tell_if_room()
-
-    def _tell_if_full(self) -> None:
-        """Where whoever comes now would be refused, too: the one that was may have been old, or a large body.
-
-        Never while the model is free: whoever computes tells of room again.
-        """
-        with self._mutex:
-            if self._gate is not None and not self._free and not self._has_room(1.0):
-                self._told_full = True
-                self._gate.full()
-
-    def _tell_if_room(self) -> None:
-        if self._told_full and (not self._waiting or self._has_room(_ROOM_AGAIN)):
-            assert self._gate is not None
-            self._told_full = False
-            self._gate.has_room()
-
-    def _has_room(self, share: float) -> bool:
-        waiting = len(self._waiting)
-        if waiting >= share * self._places:
-            return False
-        return self._seconds(waiting + 1) <= share * self._patience
-
-    def _seconds(self, waiting: int) -> float:
-        """How long until so many that wait are computed, as it has been lately; 0 while nothing is known."""
-        costs, most = self._calls.costs, self._most
-        if self._target is not None:
-            most = min(most, costs.largest(self._target))
-        rounds = math.ceil(math.ceil(waiting / most) / self._at_once)
-        since = self._calls.busy_since()
-        running = 0.0 if since is None else max(0.0, costs.mean_seconds - (monotonic() - since))
-        return running + rounds * costs.expected(min(waiting, most))
-
-
-def late() -> RequestError:
-    """For what was not computed by its deadline."""
-    metrics.refused("late")
-    return RequestError(503, "The model was busy for too long.", {"Retry-After": "1"})
-
-
-def gone() -> RequestError:
-    """For what nobody waits for: seen in the metrics alone."""
-    metrics.refused("gone")
-    return client_gone()
-
-
-def _wake(item: Item) -> None:
-    assert item.wake is not None
-    item.wake.release()
-
-
-def _refusal(why: str, seconds: float) -> RequestError:
-    after = max(1, math.ceil(seconds))
-    return RequestError(503, f"{why}: try again in {after} s.", {"Retry-After": str(after)})
+    def _tell(self, item: Item) -> None:
+        if item.wake is not None:
+            item.wake.release()
+        else:
+            self.hand_back((item,))

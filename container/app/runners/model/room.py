@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from app.runners.base import Context
-from app.runners.model.queue import late
+from app.runners.model.item import late
 
 # Of what bodies from this size on leave behind, the allocator keeps up to 64 MB for each thread: glibc is
 # told to give it back. musl has no such function, and need not be told.

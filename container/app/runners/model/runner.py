@@ -15,13 +15,15 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from app import logs
 from app.errors import RequestError, StartError
 from app.model_settings import CONCURRENCY_MAX
 from app.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
 from app.runners.model import batching, decoding, encoding, loader, media, metrics
-from app.runners.model.calls import Calls
+from app.runners.model.calls import Calls, Token
 from app.runners.model.conversions import Conversions
-from app.runners.model.queue import Item, ModelQueue, gone
+from app.runners.model.item import Item, Steps, gone, through
+from app.runners.model.queue import ModelQueue
 from app.runners.model.room import Room
 from app.settings import Settings
 
@@ -67,7 +69,7 @@ class ModelRunner:
         concurrency = model.concurrency or _allowed_by(self._model)
         batched = self._code.predict_batch is not None
         most = model.max_batch_size if batched else 1
-        self._queue = ModelQueue(
+        self.queue = ModelQueue(
             self._compute_batch if batched else self._compute_one,
             self._calls,
             at_once=concurrency,
@@ -90,9 +92,13 @@ class ModelRunner:
         """Nothing runs but requests in flight, for which nginx waits."""
 
     def invoke(self, body: bytes, context: Context) -> Answer:
+        return through(self.steps(body, context), self.queue.settle)
+
+    def steps(self, body: bytes, context: Context) -> Steps[Answer]:
+        """The same in two steps: it yields its item, and wants to go on when that is settled."""
         deadline = self._admit(context)
         try:
-            return self._answer(*self._decode(body, context), context, deadline)
+            return (yield from self._answer(*self._decode(body, context), context, deadline))
         finally:
             metrics.observe_stages(context.stages)
 
@@ -104,7 +110,8 @@ class ModelRunner:
             with self._room.hold(body.size, context, deadline):
                 context.stages["queue"] = monotonic() - began
                 # Held by no variable of ours, so that a body goes when it is decoded.
-                return self._answer(*self._decode(self._read(body, context), context), context, deadline)
+                steps = self._answer(*self._decode(self._read(body, context), context), context, deadline)
+                return through(steps, self.queue.settle)
         finally:
             metrics.observe_stages(context.stages)
 
@@ -113,7 +120,7 @@ class ModelRunner:
         if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
             raise gone()
         deadline = context.received + self._patience
-        self._queue.admit(deadline, self._room.waiting)
+        self.queue.admit(deadline, self._room.waiting)
         return deadline
 
     def _read(self, body: UnreadBody, context: Context) -> bytes | bytearray:
@@ -123,11 +130,12 @@ class ModelRunner:
         is_npy = media.parse(context.content_type).type == media.NPY
         return body.read_writable() if is_npy and self._code.decode is None else body.read()
 
-    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Answer:
+    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Steps[Answer]:
         item = Item(data, context, deadline)
         del data  # the item's alone from here on, which lets it go when it is computed
+        yield item
         try:
-            prediction = self._queue.predict(item)
+            prediction = item.result()
         except ValueError as error:
             raise _refused(422, "the model refused the data", error) from error
         finally:
@@ -147,8 +155,7 @@ class ModelRunner:
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
-        metrics.observe_batch(1)
-        call = self._calls.begin((item.context.request_id,))
+        call = self._begin(items)
         try:
             item.succeed(self._code.predict(self._model, item.data, item.context))
         except batching.FAILURES as error:
@@ -156,13 +163,18 @@ class ModelRunner:
         finally:
             self._calls.end(call, 1)
 
+    def _begin(self, items: list[Item]) -> Token:
+        metrics.observe_batch(len(items))
+        # In what the model logs, whichever request's thread it runs in.
+        logs.request_id.set(items[0].context.request_id)
+        return self._calls.begin([item.context.request_id for item in items])
+
     def _compute_batch(self, items: list[Item]) -> None:
         batching.compute(self._call_batch, items)
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
-        metrics.observe_batch(len(items))
-        call = self._calls.begin([item.context.request_id for item in items])
+        call = self._begin(items)
         try:
             data, contexts = [item.data for item in items], [item.context for item in items]
             return self._code.predict_batch(self._model, data, contexts)
