@@ -1,4 +1,4 @@
-"""The command `longshore`. Each command's module is imported when it is called, so that --help answers at once."""
+"""The command `longshore`. Each command is imported when it is called, so that --help answers at once."""
 
 from __future__ import annotations
 
