@@ -1,0 +1,168 @@
+"""Where moto's S3 keeps what is in its objects: each in a file of its own, read and written as a stream.
+
+moto holds small objects in memory and large ones in temporary files without a name, one open file each. Here
+each has a name in the emulator's folder, so that it survives a restart, can be streamed, and costs no open
+file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+_BLOCK = 1 << 20
+
+
+class Shelf:
+    """The folder of all objects' contents.
+
+    keep: files that are no longer an object's stay until collect(), because a state on disk may still name
+    them.
+    """
+
+    def __init__(self, folder: Path, *, keep: bool) -> None:
+        self.folder = folder
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._garbage: list[Path] = []
+        self._closed = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
+
+    def new(self) -> Content:
+        """A content without bytes and, before its first write, without a file."""
+        return Content(self, next(self._numbers))
+
+    def discard(self, path: Path) -> None:
+        """The content of an object that is no more."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._keep:
+                self._garbage.append(path)
+                return
+        path.unlink(missing_ok=True)
+
+    def garbage(self) -> list[Path]:
+        """What was discarded; to be given to collect() once no state names it any more."""
+        with self._lock:
+            return list(self._garbage)
+
+    def collect(self, paths: list[Path]) -> None:
+        """Remove what was discarded before the state was written."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+        with self._lock:
+            self._garbage = self._garbage[len(paths) :]
+
+    def keep_only(self, names: set[str]) -> None:
+        """Remove what a killed emulator wrote after its last state."""
+        for path in self.folder.iterdir():
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nothing is removed from here on: at Python's exit objects are torn down that are to survive it."""
+        with self._lock:
+            self._closed = True
+
+
+class Content:
+    """One object's bytes: as much of a file's interface as moto uses, without an open file between the
+    calls.
+    """
+
+    def __init__(self, shelf: Shelf, number: int) -> None:
+        self._shelf = shelf
+        self.number = number
+        self._at = 0
+
+    @property
+    def path(self) -> Path:
+        """The file that holds it."""
+        return self._shelf.folder / str(self.number)
+
+    def seek(self, to: int) -> int:
+        """Where the next read begins."""
+        self._at = to
+        return to
+
+    def truncate(self) -> None:
+        """Empty it; moto does so only before it writes all of it."""
+        self.path.write_bytes(b"")
+
+    def write(self, data: bytes | Spliced) -> int:
+        """All of it, at once."""
+        if isinstance(data, Spliced):
+            data.write_to(self.path)
+        else:
+            self.path.write_bytes(data)
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        """From where seek() set it, or the last read ended."""
+        with self.path.open("rb") as file:
+            file.seek(self._at)
+            data = file.read(size)
+        self._at += len(data)
+        return data
+
+    def open(self) -> IO[bytes]:
+        """A stream of its own for a reader; it stays readable when the object is replaced or deleted."""
+        return self.path.open("rb")
+
+    def take(self, source: Path) -> None:
+        """A file becomes the content: moved where that is possible, and copied otherwise."""
+        shutil.move(source, self.path)
+
+    def close(self) -> None:
+        """The object is no more."""
+        self._shelf.discard(self.path)
+
+
+class Spliced:
+    """The parts of an upload, one behind the other: stands for bytes that nobody wants in memory."""
+
+    def __init__(self, parts: list[Path]) -> None:
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(part.stat().st_size for part in self._parts)
+
+    def write_to(self, path: Path) -> None:
+        """Copy all parts into one file, in the kernel where it can."""
+        with path.open("wb") as target:
+            for part in self._parts:
+                with part.open("rb") as source:
+                    left = part.stat().st_size
+                    while left > 0:
+                        left -= os.sendfile(target.fileno(), source.fileno(), None, left)
+
+
+def keep_on(shelf: Shelf) -> None:
+    """From now on moto's objects are on this shelf."""
+    from moto.s3 import models
+
+    class _Files:
+        @staticmethod
+        def SpooledTemporaryFile(*_: Any, **__: Any) -> Content:
+            return shelf.new()
+
+    def get_state(key: Any) -> dict[str, Any]:
+        state = {**key.__dict__, "_value_buffer": key._value_buffer.number}
+        del state["lock"]
+        return state
+
+    def set_state(key: Any, state: dict[str, Any]) -> None:
+        key.__dict__.update(state)
+        key._value_buffer = Content(shelf, state["_value_buffer"])
+        key.lock = threading.Lock()
+
+    patched: Any = models
+    patched.tempfile = _Files
+    patched.FakeKey.__getstate__ = get_state
+    patched.FakeKey.__setstate__ = set_state

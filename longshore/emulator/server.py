@@ -1,0 +1,176 @@
+"""The emulator's HTTP server, and who answers what: SageMaker's two services here, a page at /, the rest
+moto.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cheroot import server as cheroot_server
+from cheroot import wsgi
+
+from longshore.emulator.books.downloads import Downloads
+from longshore.emulator.faults import AwsError, request_id
+from longshore.emulator.operations import TABLE
+from longshore.emulator.platform import Platform
+from longshore.emulator.runtime import ROUTES
+from longshore.emulator.validation import validate
+from longshore.errors import UserError
+
+_log = logging.getLogger("longshore.emulator")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Page = Callable[[Platform, Environ, StartResponse], Iterable[bytes]]
+
+_THREADS = 128  # requests that are answered at the same time; more wait
+_IDLE_SECONDS = 75  # until a kept connection without requests is closed
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+_ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
+# Where pages live; S3 has no bucket of this name, because an underscore is not allowed in one.
+PAGES = "/_longshore/"
+
+
+class Front:
+    """The WSGI application. pages: the handlers of '/' and of paths below PAGES, by path."""
+
+    def __init__(self, platform: Platform, pages: dict[str, Page] | None = None) -> None:
+        self._platform = platform
+        self._pages = pages or {}
+        self._moto = platform.books.application
+        self._downloads = Downloads(platform.books)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        service = scope[2] if scope else ""
+        try:
+            if service in ("", "sagemaker"):
+                target = environ.get("HTTP_X_AMZ_TARGET", "")
+                if target.startswith("SageMaker."):
+                    self._check_region(scope)
+                    return self._control(target.removeprefix("SageMaker."), environ, start_response)
+                called = _ENDPOINT.fullmatch(path)
+                if called and environ["REQUEST_METHOD"] == "POST" and called[2] in ROUTES:
+                    self._check_region(scope)
+                    return ROUTES[called[2]](self._platform, called[1], environ, start_response)
+            page = self._pages.get(path) if path == "/" or path.startswith(PAGES) else None
+            if page is not None and scope is None:
+                return page(self._platform, environ, start_response)
+            return self._downloads(environ, start_response) or self._moto(environ, start_response)
+        except AwsError as error:
+            return _refuse(error, start_response)
+        except Exception:  # noqa: BLE001  # any fault of ours is told, and the server goes on
+            _log.exception("%s %s", environ["REQUEST_METHOD"], path)
+            unknown = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
+            return _refuse(unknown, start_response)
+
+    def _control(self, operation: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = read_body(environ)
+        handler = TABLE.get(operation)
+        if handler is not None:
+            answer = handler(self._platform, _request(operation, body))
+            if answer is not None:
+                payload = json.dumps(answer).encode()
+                headers = [
+                    ("Content-Type", "application/x-amz-json-1.1"),
+                    ("Content-Length", str(len(payload))),
+                ]
+                start_response("200 OK", [*headers, *request_id()])
+                return [payload]
+        elif not self._platform.books.knows(operation):
+            raise AwsError("UnknownOperationException", f"The emulator does not know {operation}.")
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return self._moto(environ, start_response)  # type: ignore[no-any-return]
+
+    def _check_region(self, scope: re.Match[str] | None) -> None:
+        if scope is not None and scope[1] != self._platform.region:
+            raise AwsError(
+                "ValidationException",
+                f"This emulator is {self._platform.region}, and the request is for {scope[1]}: set "
+                f"AWS_DEFAULT_REGION, or start it with --region {scope[1]}.",
+            )
+
+
+class Server(wsgi.Server):
+    """cheroot on 127.0.0.1. UserError at once where the port is taken; port 0 takes a free one."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            ("127.0.0.1", port), None, numthreads=_THREADS, server_name="longshore", request_queue_size=1024,
+            timeout=_IDLE_SECONDS, shutdown_timeout=1,
+        )  # fmt: skip
+        self.keep_alive_conn_limit = 1024
+        self.gateway = _Gateway
+        self.ConnectionClass = _Connection
+        try:
+            self.prepare()
+        except OSError as error:
+            raise UserError(
+                "longshore emulate",
+                f"port {port} of 127.0.0.1 cannot be had: {error}.",
+                "End what listens there, or choose another one: --port 4600 (0 takes any free one).",
+            ) from None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.bind_addr[1])
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """cheroot's own messages; those about clients that hang up are none of anybody's business."""
+        if level >= logging.ERROR:
+            _log.log(level, msg, exc_info=traceback)
+
+
+class _Request(cheroot_server.HTTPRequest):
+    # The stock reader drops headers with an underscore, which S3's x-amz-meta-* may have.
+    header_reader = cheroot_server.HeaderReader()
+
+
+class _Connection(cheroot_server.HTTPConnection):
+    RequestHandlerClass = _Request
+
+
+class _Gateway(wsgi.Gateway_10):
+    def get_environ(self) -> Any:
+        environ = super().get_environ()  # type: ignore[no-untyped-call]
+        kept = {}
+        for raw in self.req.inheaders:
+            name = raw.decode("latin-1")
+            if "_" in name and name.lower().startswith("x-amz-meta-"):
+                kept["HTTP_" + name.upper().replace("-", "_")] = name
+        if kept:
+            environ["moto.preserved_header_names"] = kept
+        return environ
+
+
+def read_body(environ: Environ) -> bytes:
+    """The whole body of a request, chunked or not."""
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read())
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _request(operation: str, body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is no JSON: {error}") from None
+    if not isinstance(request, dict):
+        raise AwsError("SerializationException", "The body is no JSON object.")
+    validate(operation, request)
+    return request
+
+
+def _refuse(error: AwsError, start_response: StartResponse) -> Iterable[bytes]:
+    body = error.body()
+    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
+    start_response(error.status_line, [*headers, *error.headers()])
+    return [body]
