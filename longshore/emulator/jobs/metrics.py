@@ -33,7 +33,7 @@ class Metrics:
         self._last: dict[str, Metric] = {}
 
     def look_at(self, line: str, when: float) -> list[Metric]:
-        """One line's metrics, in the definitions' order. A value is the first group, or else the whole match."""
+        """A line's metrics, in the definitions' order: each the first group, or else the whole match."""
         found = []
         for name, pattern in self._patterns:
             for match in pattern.finditer(line):

@@ -8,8 +8,8 @@ from typing import BinaryIO
 def output_key(prefix: str, key: str, inputs: str) -> str:
     """Where the answers for `key` go: below the output's prefix, as `key` is below the input's, plus `.out`.
 
-    inputs: the input's prefix. It counts as a folder where the key goes on with a slash; what is no folder, such
-    as a whole key or the beginning of a name, counts up to its last slash.
+    inputs: the input's prefix. It counts as a folder where the key goes on with a slash; what is no folder,
+    such as a whole key or the beginning of a name, counts up to its last slash.
     """
     if inputs and not inputs.endswith("/") and key.startswith(inputs + "/"):
         inputs += "/"

@@ -1,8 +1,8 @@
 """DataProcessing: what of a record goes to the container, and what is stored of the record and of the answer.
 
-CSV is rows, each an array to the filters; an answer's columns are joined to the end of its row. JSON is one value
-an object, or one a line; the answer is joined to it under SageMakerOutput, and an input that is no JSON object
-goes under SageMakerInput beside it.
+CSV is rows, each an array to the filters; an answer's columns are joined to the end of its row. JSON is one
+value an object, or one a line; the answer is joined to it under SageMakerOutput, and an input that is no JSON
+object goes under SageMakerInput beside it.
 """
 
 from __future__ import annotations

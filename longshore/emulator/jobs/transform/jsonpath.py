@@ -1,8 +1,8 @@
 """The part of JSONPath that SageMaker's filters understand.
 
-`$`, `.name`, `['name']` or several, `[0]` or several, negative ones from the end, slices `[1:3]`, and mixtures
-such as `[0,5:]`. Several names give an object with them, several numbers or a slice an array; `*` gives an array
-of all children. The same paths pick the columns of a row of CSV, which is an array to them.
+`$`, `.name`, `['name']` or several, `[0]` or several, negative ones from the end, slices `[1:3]`, and
+mixtures such as `[0,5:]`. Several names give an object with them, several numbers or a slice an array; `*`
+gives an array of all children. The same paths pick the columns of a row of CSV, which is an array to them.
 """
 
 from __future__ import annotations

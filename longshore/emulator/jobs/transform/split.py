@@ -1,7 +1,8 @@
-"""An object as records (SplitType), and records as the bodies of requests (BatchStrategy, MaxPayloadInMB): C3, C5.
+"""An object as records (SplitType), and those as bodies (BatchStrategy, MaxPayloadInMB): C3, C5.
 
-All of it streams. In memory are the records of one request, never the object. Where MaxPayloadInMB is 0 a request
-has no limit: a whole object that is not split then goes out as it is read, which is the sender's to do (send.py).
+All of it streams. In memory are the records of one request, never the object. Where MaxPayloadInMB is 0 a
+request has no limit: a whole object that is not split then goes out as it is read, without passing through
+here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _CHUNK = 1 << 20
 
 
 class Record(NamedTuple):
-    """number: from 1, within its object. framed: as it stands there, a line with its end; bare: without its padding."""
+    """number: from 1. framed: as it stands in the object, a line with its end; bare: without padding."""
 
     number: int
     framed: bytes
@@ -38,7 +39,8 @@ Reader = Callable[[BinaryIO, str, int | None], Iterator[Record]]
 def records(stream: BinaryIO, split: str, *, name: str, limit: int | None) -> Iterator[Record]:
     """The records of the object `name`; split: None, Line, RecordIO or TFRecord; limit: bytes, None for none.
 
-    JobFailed, with the object and the record, for a record above the limit and for one that is cut or malformed.
+    JobFailed, with the object and the record, for a record above the limit and for one that is cut or
+    malformed.
     """
     return _READERS[split](stream, name, limit)
 
@@ -75,9 +77,7 @@ def batches(
 def _whole(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record]:
     body = stream.read() if limit is None else _up_to(stream, limit + 1)
     if limit is not None and len(body) > limit:
-        raise JobFailed(
-            f"{name}: larger than MaxPayloadInMB, {limit >> 20} MB. Set a SplitType, or a larger MaxPayloadInMB."
-        )
+        raise JobFailed(f"{name}: larger than MaxPayloadInMB, {limit >> 20} MB. Set a SplitType, or more MB.")
     yield Record(1, body, body)
 
 
@@ -121,7 +121,8 @@ def _recordio(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record
 def _tfrecord(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record]:
     """TensorFlow's: 8 bytes of length, its masked CRC-32C, the data, the data's.
 
-    Only the length's checksum is looked at: it tells a file that is no TFRecord, and the container checks the data.
+    Only the length's checksum is looked at: it tells a file that is no TFRecord, and the container checks the
+    data.
     """
     number = 0
     while header := _up_to(stream, 12):
@@ -187,10 +188,11 @@ def _too_large(name: str, number: int, limit: int) -> JobFailed:
 
 def _crc32c_table() -> tuple[int, ...]:
     table = []
-    for value in range(256):
+    for byte in range(256):
+        crc = byte
         for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        table.append(crc)
     return tuple(table)
 
 
