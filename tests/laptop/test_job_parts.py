@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from longshore.emulator.jobs import archives
+from longshore.emulator.faults import Failure
+from longshore.emulator.jobs import archives, keys
 from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.transform import assemble
 
@@ -44,7 +45,7 @@ def test_a_folder_becomes_an_archive_without_its_own_name(tmp_path: Path) -> Non
     (tmp_path / "model.bin").write_bytes(b"\0" * 5)
     os.mkfifo(tmp_path / "pipe")
     out = io.BytesIO()
-    assert archives.pack(tmp_path, out) == 2
+    assert archives.pack([tmp_path], out) == 2
     out.seek(0)
     with tarfile.open(fileobj=out) as archive:
         assert archive.getnames() == ["code", "code/inference.py", "model.bin"]
@@ -52,7 +53,7 @@ def test_a_folder_becomes_an_archive_without_its_own_name(tmp_path: Path) -> Non
 
 def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
     out = io.BytesIO()
-    assert archives.pack(tmp_path, out) == 0
+    assert archives.pack([tmp_path], out) == 0
     out.seek(0)
     with tarfile.open(fileobj=out) as archive:
         assert archive.getnames() == []
@@ -61,17 +62,22 @@ def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "key", "output"),
     [
-        ("in/", "in/a.csv", "out/a.csv.out"),
-        ("in", "in/a.csv", "out/a.csv.out"),
-        ("in/", "in/sub/a.csv", "out/sub/a.csv.out"),
-        ("in/a.csv", "in/a.csv", "out/a.csv.out"),
-        ("in/a", "in/abc.csv", "out/abc.csv.out"),
-        ("", "a.csv", "out/a.csv.out"),
+        ("in/", "in/a.csv", "a.csv"),
+        ("in", "in/a.csv", "a.csv"),
+        ("in/", "in/sub/a.csv", "sub/a.csv"),
+        ("in/a.csv", "in/a.csv", "a.csv"),
+        ("in/a", "in/abc.csv", "abc.csv"),
+        ("", "a.csv", "a.csv"),
     ],
 )
-def test_outputs_lie_as_inputs_do(inputs: str, key: str, output: str) -> None:
-    assert assemble.output_key("out/", key, inputs) == output
-    assert assemble.output_key("", key, inputs) == output.removeprefix("out/")
+def test_files_lie_below_the_prefix(inputs: str, key: str, output: str) -> None:
+    assert keys.below(inputs, key) == output
+
+
+@pytest.mark.parametrize("key", ["in/../../etc/passwd", "in//etc/passwd", "in/a/.."])
+def test_a_key_that_leaves_its_folder_is_refused(key: str) -> None:
+    with pytest.raises(Failure, match="cannot be a file's path"):
+        keys.below("in/", key)
 
 
 def test_line_assembly_adds_an_end_where_there_is_none() -> None:

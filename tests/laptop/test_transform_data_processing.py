@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from longshore.emulator.jobs.failure import JobFailed
+from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.jsonpath import Path, PathError
 from longshore.emulator.jobs.transform.split import Batch, Record
@@ -137,17 +137,17 @@ def test_an_output_filter_without_a_join_filters_the_answer() -> None:
 
 
 def test_answers_that_do_not_pair_off_fail_the_job() -> None:
-    with pytest.raises(JobFailed, match=r"k, from record 1 on: 2 records were sent, and 1 came back"):
+    with pytest.raises(Failure, match=r"k, from record 1 on: 2 records were sent, and 1 came back"):
         process({"JoinSource": "Input"}, "text/csv", [b"1\n", b"2\n"], b"a\n")
 
 
 def test_a_record_without_what_the_filter_names_fails_the_job() -> None:
-    with pytest.raises(JobFailed, match=r"k, record 2: '\$\.a' names what is not in the record"):
+    with pytest.raises(Failure, match=r"k, record 2: '\$\.a' names what is not in the record"):
         process({"InputFilter": "$.a"}, "application/jsonlines", [b'{"a":1}\n', b"{}\n"], b"")
 
 
 def test_a_record_that_is_not_json_fails_the_job() -> None:
-    with pytest.raises(JobFailed, match=r"k, record 1: not JSON"):
+    with pytest.raises(Failure, match=r"k, record 1: not JSON"):
         process({"InputFilter": "$.a"}, "application/jsonlines", [b"5.1,3.5\n"], b"")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.emulator.jobs.failure import JobFailed
+from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.transform import split
 from longshore.emulator.jobs.transform.split import Batch, Record
 
@@ -63,12 +63,12 @@ def test_a_single_record_is_one_request() -> None:
 
 
 def test_a_line_above_the_limit_is_named() -> None:
-    with pytest.raises(JobFailed, match=r"s3://b/k, record 2: larger than MaxPayloadInMB, 1 MB"):
+    with pytest.raises(Failure, match=r"s3://b/k, record 2: larger than MaxPayloadInMB, 1 MB"):
         batch(b"a\n" + b"x" * (1 << 20) + b"\n", "Line", limit=1 << 20)
 
 
 def test_an_object_above_the_limit_that_is_not_split_is_named() -> None:
-    with pytest.raises(JobFailed, match="s3://b/k: larger than MaxPayloadInMB, 1 MB"):
+    with pytest.raises(Failure, match="s3://b/k: larger than MaxPayloadInMB, 1 MB"):
         read(b"x" * ((1 << 20) + 1), "None", limit=1 << 20)
     assert read(b"x" * (1 << 20), "None", limit=1 << 20)
 
@@ -91,13 +91,13 @@ def test_recordio_loses_its_frame_only_where_a_record_goes_alone() -> None:
 def test_a_record_that_is_cut_is_named(kind: str) -> None:
     whole = split.recordio(b"twelve bytes") if kind == "RecordIO" else tfrecord(b"twelve bytes")
     for size in (len(whole) - 1, 9):
-        with pytest.raises(JobFailed, match=r"s3://b/k, record 2: the object ends in the middle of it"):
+        with pytest.raises(Failure, match=r"s3://b/k, record 2: the object ends in the middle of it"):
             read(whole + whole[:size], kind)
 
 
 @pytest.mark.parametrize("kind", ["RecordIO", "TFRecord"])
 def test_what_is_another_format_is_named(kind: str) -> None:
-    with pytest.raises(JobFailed, match=rf"s3://b/k, record 1: not (a )?{kind}"):
+    with pytest.raises(Failure, match=rf"s3://b/k, record 1: not (a )?{kind}"):
         read(b"5.1,3.5,1.4,0.2\n" * 9, kind)
 
 
@@ -105,7 +105,7 @@ def test_what_is_another_format_is_named(kind: str) -> None:
 def test_a_record_above_the_limit_is_refused_before_it_is_read(kind: str) -> None:
     head = tfrecord(b"x" * 5000)[:12] if kind == "TFRecord" else struct.pack("<II", 0xCED7230A, 5000)
     stream = Trickle(head + b"x" * 5004)
-    with pytest.raises(JobFailed, match="record 1: larger than MaxPayloadInMB"):
+    with pytest.raises(Failure, match="record 1: larger than MaxPayloadInMB"):
         list(split.records(stream, kind, name="s3://b/k", limit=1000))
     assert stream.most < 100
 

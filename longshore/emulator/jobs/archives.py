@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,18 +11,23 @@ from typing import BinaryIO
 _LEVEL = 1
 
 
-def pack(folder: Path, out: BinaryIO) -> int:
-    """Write what is in a folder, nothing too, as a tar.gz without the folder's own name; how many files.
+def pack(folders: Sequence[Path], out: BinaryIO) -> int:
+    """Write what is in the folders, nothing too, as one tar.gz without the folders' own names; how many files.
 
-    Owners are left out: whoever unpacks it owns it. Sockets and FIFOs a program left behind are passed over.
+    Where two folders have the same file, the first one's is taken. Owners are left out: whoever unpacks it owns it.
+    Sockets and FIFOs that a program left behind are passed over.
     """
     files = 0
+    packed = set[Path]()
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=_LEVEL, format=tarfile.PAX_FORMAT) as archive:
-        for path in sorted(folder.rglob("*")):
-            if not (path.is_symlink() or path.is_file() or path.is_dir()):
-                continue
-            archive.add(path, str(path.relative_to(folder)), recursive=False, filter=_without_owner)
-            files += path.is_file()
+        for folder in folders:
+            for path in sorted(folder.rglob("*")):
+                name = path.relative_to(folder)
+                if name in packed or not (path.is_symlink() or path.is_file() or path.is_dir()):
+                    continue
+                packed.add(name)
+                archive.add(path, str(name), recursive=False, filter=_without_owner)
+                files += path.is_file()
     return files
 
 

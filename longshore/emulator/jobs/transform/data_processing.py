@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from longshore.emulator.jobs.failure import JobFailed
+from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.transform.jsonpath import Path, PathError
 from longshore.emulator.jobs.transform.split import Batch, Record
 
@@ -35,13 +35,18 @@ class Processing:
         self._is_csv = media in _CSV
         # One value a record where the object is split into lines, or is one document; else one a line.
         self._is_one = split == "Line" or media in _JSON
-        if (self._changes_input or self._changes_output) and media not in _CSV + _LINES + _JSON:
+        if self.changes and media not in _CSV + _LINES + _JSON:
             raise ValueError(
                 "DataProcessing needs TransformInput.ContentType to be text/csv, application/json or"
                 f" application/jsonlines, not {content_type!r}."
             )
-        if (self._changes_input or self._changes_output) and split not in ("None", "Line"):
+        if self.changes and split not in ("None", "Line"):
             raise ValueError(f"DataProcessing cannot be with SplitType {split}; it needs None or Line.")
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything at all."""
+        return self._changes_input or self._changes_output
 
     def payload(self, record: Record, *, single: bool, name: str) -> bytes:
         """What is sent of a record; single: whether it is all that its request carries."""
@@ -52,7 +57,7 @@ class Processing:
         return sent if record.framed.endswith(b"\n") else sent.removesuffix(b"\n")
 
     def answer(self, batch: Batch, body: bytes, name: str) -> bytes:
-        """What is stored of the answer to a batch; JobFailed where inputs and answers do not pair off."""
+        """What is stored of the answer to a batch; Failure where inputs and answers do not pair off."""
         if not self._changes_output:
             return body
         first = batch.records[0].number
@@ -65,7 +70,7 @@ class Processing:
                 for value in self._read(record.framed, f"{name}, record {record.number}")
             ]
             if len(values) != len(answers):
-                raise JobFailed(
+                raise Failure(
                     f"{where}: {len(values)} records were sent, and {len(answers)} came back; JoinSource"
                     " needs one answer a record."
                 )
@@ -80,7 +85,7 @@ class Processing:
                 return [json.loads(text)] if text.strip() else []
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         except (ValueError, csv.Error) as error:
-            raise JobFailed(f"{where}: not {'CSV' if self._is_csv else 'JSON'}: {error}.") from None
+            raise Failure(f"{where}: not {'CSV' if self._is_csv else 'JSON'}: {error}.") from None
 
     def _read_answers(self, body: bytes, records: int, where: str) -> list[Any]:
         where = f"{where}, the container's answer"
@@ -100,7 +105,7 @@ class Processing:
         try:
             return [path.pick(value) for value in values]
         except PathError as error:
-            raise JobFailed(f"{where}: {error}") from None
+            raise Failure(f"{where}: {error}") from None
 
     def _write(self, values: list[Any]) -> bytes:
         """Rows or lines, each with its end."""

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from longshore.emulator.jobs.failure import JobFailed
+from longshore.emulator.faults import Failure
 
 _RECORDIO_MAGIC = 0xCED7230A
 _RECORDIO_MAGIC_BYTES = struct.pack("<I", _RECORDIO_MAGIC)
@@ -39,7 +39,7 @@ Reader = Callable[[BinaryIO, str, int | None], Iterator[Record]]
 def records(stream: BinaryIO, split: str, *, name: str, limit: int | None) -> Iterator[Record]:
     """The records of the object `name`; split: None, Line, RecordIO or TFRecord; limit: bytes, None for none.
 
-    JobFailed, with the object and the record, for a record above the limit and for one that is cut or
+    Failure, with the object and the record, for a record above the limit and for one that is cut or
     malformed.
     """
     return _READERS[split](stream, name, limit)
@@ -77,7 +77,7 @@ def batches(
 def _whole(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record]:
     body = stream.read() if limit is None else _up_to(stream, limit + 1)
     if limit is not None and len(body) > limit:
-        raise JobFailed(f"{name}: larger than MaxPayloadInMB, {limit >> 20} MB. Set a SplitType, or more MB.")
+        raise Failure(f"{name}: larger than MaxPayloadInMB, {limit >> 20} MB. Set a SplitType, or more MB.")
     yield Record(1, body, body)
 
 
@@ -104,7 +104,7 @@ def _recordio(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record
                 raise _cut(name, number)
             magic, word = struct.unpack("<II", header)
             if magic != _RECORDIO_MAGIC:
-                raise JobFailed(f"{name}, record {number}: not RecordIO, it does not begin with 0xced7230a.")
+                raise Failure(f"{name}, record {number}: not RecordIO, it does not begin with 0xced7230a.")
             flag, length = word >> 29, word & ((1 << 29) - 1)
             padded = length + -length % 4
             if limit is not None and len(framed) + padded > limit + 8:
@@ -131,7 +131,7 @@ def _tfrecord(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record
             raise _cut(name, number)
         length, checksum = struct.unpack("<QI", header)
         if _masked_crc32c(header[:8]) != checksum:
-            raise JobFailed(
+            raise Failure(
                 f"{name}, record {number}: not a TFRecord, the checksum of its length does not hold."
             )
         if limit is not None and length > limit:
@@ -178,12 +178,12 @@ def _exactly(stream: BinaryIO, size: int, name: str, number: int) -> bytes:
     return data
 
 
-def _cut(name: str, number: int) -> JobFailed:
-    return JobFailed(f"{name}, record {number}: the object ends in the middle of it.")
+def _cut(name: str, number: int) -> Failure:
+    return Failure(f"{name}, record {number}: the object ends in the middle of it.")
 
 
-def _too_large(name: str, number: int, limit: int) -> JobFailed:
-    return JobFailed(f"{name}, record {number}: larger than MaxPayloadInMB, {limit >> 20} MB.")
+def _too_large(name: str, number: int, limit: int) -> Failure:
+    return Failure(f"{name}, record {number}: larger than MaxPayloadInMB, {limit >> 20} MB.")
 
 
 def _crc32c_table() -> tuple[int, ...]:
