@@ -12,10 +12,10 @@ _LEVEL = 1
 
 
 def pack(folders: Sequence[Path], out: BinaryIO) -> int:
-    """Write what is in the folders, nothing too, as one tar.gz without the folders' own names; how many files.
+    """Write what is in the folders, nothing too, as one tar.gz without their own names; how many files.
 
-    Where two folders have the same file, the first one's is taken. Owners are left out: whoever unpacks it owns it.
-    Sockets and FIFOs that a program left behind are passed over.
+    Where two folders have the same file, the first one's is taken. Owners are left out: whoever unpacks it
+    owns it. Sockets and FIFOs that a program left behind are passed over.
     """
     files = 0
     packed = set[Path]()

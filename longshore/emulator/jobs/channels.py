@@ -68,10 +68,14 @@ def _parse(given: Mapping[str, Any], default_mode: str) -> Channel:
         groups=tuple(source.get("InstanceGroupNames", ())),
     )
     if channel.data_type not in ("S3Prefix", "ManifestFile", "AugmentedManifestFile"):
-        raise AwsError("ValidationException", f"Channel {name}: the emulator has no {channel.data_type} data.")
+        raise AwsError(
+            "ValidationException", f"Channel {name}: the emulator has no {channel.data_type} data."
+        )
     if channel.mode != "Pipe":
         if channel.data_type == "AugmentedManifestFile":
-            raise AwsError("ValidationException", f"Channel {name}: AugmentedManifestFile needs input mode Pipe.")
+            raise AwsError(
+                "ValidationException", f"Channel {name}: AugmentedManifestFile needs input mode Pipe."
+            )
         if channel.compression != "None" or channel.wrapper != "None":
             raise AwsError(
                 "ValidationException",
@@ -85,7 +89,7 @@ def _parse(given: Mapping[str, Any], default_mode: str) -> Channel:
 def prepare(
     books: Books, channel: Channel, folder: Path, index: int, hosts: int, control: Control
 ) -> Pipe | None:
-    """Lay one host's part of a channel out below `folder`, input/data; the pipe to be started where it is one."""
+    """Lay one host's part of a channel out in `folder`, input/data; its pipe, to be started, if it is one."""
     target = folder / channel.name
     if channel.data_type == "AugmentedManifestFile":
         lines = augmented_records(books, parse_s3_uri(channel.uri), channel.attributes)

@@ -6,7 +6,6 @@ import queue
 import threading
 from typing import Literal
 
-from longshore.emulator.platform import Platform
 from longshore.emulator.records import KindName
 
 Told = Literal["stop", "interrupt", "exited"]
@@ -48,7 +47,7 @@ class Control:
             return None
 
     def check(self) -> None:
-        """Stopped where it was asked to stop, or the emulator ends: for between the steps of what takes long."""
+        """Stopped where it was asked to stop, or the emulator ends. To be called between slow steps."""
         if self._stop.is_set() or self.closing.is_set():
             raise Stopped
 
@@ -74,10 +73,3 @@ class RunningJobs:
             control = self._controls.pop((kind, name), None)
         if control is not None:
             control.ended.set()
-
-
-def running_jobs(platform: Platform) -> RunningJobs:
-    """The platform's."""
-    jobs = platform.services.setdefault("jobs", RunningJobs())
-    assert isinstance(jobs, RunningJobs)
-    return jobs

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple, TypeVar
 
 from longshore.emulator.containers import Fleet, Launched
-from longshore.emulator.jobs.control import Control
 from longshore.emulator.faults import Failure
+from longshore.emulator.jobs.control import Control
 from longshore.engines.base import Container, Line
 from longshore.errors import UserError
 
-_CLOSE_LOOK_SECONDS = 1.0  # how often the emulator's own end is looked for; its fleet ends the containers anyway
+_CLOSE_LOOK_SECONDS = (
+    1.0  # how often the emulator's own end is looked for; its fleet ends the containers anyway
+)
 _LAST_LINES_SECONDS = 5.0
 
 Result = TypeVar("Result")
@@ -22,7 +24,7 @@ How = Literal["exited", "stop", "interrupt", "timeout", "closing"]
 
 
 class Outcome(NamedTuple):
-    """how: what ended them; failed: the host that exited with another code than 0, and so ended the others."""
+    """how: what ended them; failed: the host whose exit code, not 0, ended the others."""
 
     how: How
     failed: str | None
@@ -56,8 +58,8 @@ class Hosts:
             launched = self._fleet.start(container, log_group, log_stream, on_line)
         except UserError as error:
             raise Failure(
-                "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions"
-                f" are incorrect. {error}"
+                "ClientError: Cannot pull algorithm container. Either the image does not exist or its"
+                f" permissions are incorrect. {error}"
             ) from None
         self.launched[host] = launched
         threading.Thread(target=self._watch, args=(launched,), daemon=True).start()
@@ -66,7 +68,8 @@ class Hosts:
     def wait(self, deadline: float | None, grace: float, signal: int = 15) -> Outcome:
         """Until all have exited with 0, one with another code, or they are ended for another reason.
 
-        deadline: by time.monotonic(). grace: seconds from the signal to SIGKILL. None of them runs afterwards.
+        deadline: by time.monotonic(). grace: seconds from the signal to SIGKILL. None of them runs
+        afterwards.
         """
         how, failed = self._how(deadline)
         codes = self._each(lambda launched: launched.running.stop(grace, signal))

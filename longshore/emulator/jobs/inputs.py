@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from longshore.emulator.books import Books
-from longshore.emulator.faults import AwsError
-from longshore.emulator.faults import Failure
+from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.jobs.keys import below
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
 
@@ -34,11 +33,16 @@ class Source(NamedTuple):
 def check(books: Books, uri: S3Uri, role: str | None, region: str) -> None:
     """AwsError, in SageMaker's words, where no object is there to be read."""
     if not books.bucket_exists(uri.bucket) or not books.list_objects(*uri):
-        by = f' that the role "{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}",' if role else ""
+        by = (
+            f' that the role "{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}",'
+            if role
+            else ""
+        )
         raise AwsError(
             "ValidationException",
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket'
-            f" exists in the selected region ({region}),{by} and that objects exist under that S3 prefix.",
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that'
+            f" the bucket exists in the selected region ({region}),{by} and that objects exist under that S3"
+            " prefix.",
         )
 
 
@@ -106,7 +110,7 @@ def shuffled(items: list[Item], seed: int | None, epoch: int) -> list[Item]:
 
 
 def lay_out(books: Books, found: list[Source], folder: Path, check_stop: Callable[[], None]) -> None:
-    """Copy objects to files; Failure where two keys cannot both be files. check_stop may raise between them."""
+    """Copy objects to files; Failure where two cannot both be files. check_stop may raise between them."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in found:
         check_stop()

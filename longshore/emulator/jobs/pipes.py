@@ -1,7 +1,7 @@
 """A channel in Pipe mode: FIFOs named CHANNEL_EPOCH (D5), each fed once a reader opens it.
 
-The next epoch's FIFO is there before the former one ends, so that a reader finds it at once. A reader that closes
-early has ended its epoch.
+The next epoch's FIFO is there before the former one ends, so that a reader finds it at once. A reader that
+closes early has ended its epoch.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from longshore.emulator.books import Books
-from longshore.emulator.faults import AwsError
+from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.jobs import inputs
-from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.transform.split import recordio
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
 
@@ -89,7 +88,7 @@ class Pipe:
             self.failure = str(error)
 
     def _opened(self, path: Path) -> IO[bytes] | None:
-        """The FIFO once it has a reader; None where the pipe was closed before. A plain open() could not be ended."""
+        """The FIFO once it has a reader; None where close() comes first, which open() would not see."""
         while not self._closed.is_set():
             try:
                 descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
@@ -117,7 +116,9 @@ class Pipe:
                 try:
                     shutil.copyfileobj(content, fifo, _BLOCK)
                 except (gzip.BadGzipFile, EOFError, zlib.error):
-                    raise Failure(f"ClientError: {source.uri} is not gzip, as CompressionType says.") from None
+                    raise Failure(
+                        f"ClientError: {source.uri} is not gzip, as CompressionType says."
+                    ) from None
 
     def _write(self, fifo: IO[bytes], data: bytes) -> None:
         left = memoryview(recordio(data) if self._wraps else data)
@@ -131,7 +132,7 @@ class Pipe:
 
 
 def augmented_records(books: Books, uri: S3Uri, names: tuple[str, ...]) -> list[Attributes]:
-    """What each line of an augmented manifest sends: in the names' order, a reference's object, or the value."""
+    """What each line of an augmented manifest sends, in the names' order: the object named, or the value."""
     try:
         with books.read(*uri) as stream:
             return list(_lines(stream, uri, names))
@@ -147,7 +148,9 @@ def _lines(stream: IO[bytes], uri: S3Uri, names: tuple[str, ...]) -> Iterator[At
             line = json.loads(text)
             values = [line[name] for name in names]
         except (ValueError, KeyError, TypeError) as error:
-            raise Failure(f"ClientError: {uri}, line {number}: no JSON with {', '.join(names)}: {error}.") from None
+            raise Failure(
+                f"ClientError: {uri}, line {number}: no JSON with {', '.join(names)}: {error}."
+            ) from None
         yield [_attribute(name, value) for name, value in zip(names, values, strict=True)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control, running_jobs
+from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.processing_run import ProcessingRun
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
@@ -42,7 +42,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         },
     )
     control = Control(platform.stopping)
-    running_jobs(platform).add("processing-job", name, control)
+    platform.jobs.add("processing-job", name, control)
     platform.background(f"processing job {name}", ProcessingRun(platform, name, control))
     return {"ProcessingJobArn": record["ProcessingJobArn"]}
 
@@ -61,12 +61,12 @@ def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
 def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
     name = request["ProcessingJobName"]
-    record = platform.records.get("processing-job", name)
-    control = running_jobs(platform).find("processing-job", name)
-    if record["ProcessingJobStatus"] not in ("InProgress", "Stopping") or control is None:
+    control = platform.jobs.find("processing-job", name)
+    status = platform.records.get("processing-job", name)["ProcessingJobStatus"]
+    if status not in ("InProgress", "Stopping") or control is None:
         raise AwsError(
             "ValidationException",
-            f"The request was rejected because the processing job is in status {record['ProcessingJobStatus']}.",
+            f"The request was rejected because the processing job is in status {status}.",
         )
     if not control.stop_asked:
         platform.records.update("processing-job", name, ProcessingJobStatus="Stopping")
@@ -82,7 +82,9 @@ def _check_input(platform: Platform, role: str, given: dict[str, Any]) -> None:
     if source is None:
         raise AwsError("ValidationException", f"Processing input {name}: the emulator reads S3Input alone.")
     if source.get("S3InputMode", "File") != "File" or source.get("S3CompressionType", "None") != "None":
-        raise AwsError("ValidationException", f"Processing input {name}: the emulator has S3InputMode File alone.")
+        raise AwsError(
+            "ValidationException", f"Processing input {name}: the emulator has S3InputMode File alone."
+        )
     _check_path(source.get("LocalPath"), f"Processing input {name}")
     inputs.check(platform.books, parse_s3_uri(source["S3Uri"]), role, platform.region)
 
@@ -93,7 +95,9 @@ def _check_output(platform: Platform, given: dict[str, Any]) -> None:
         return
     target = given.get("S3Output")
     if target is None:
-        raise AwsError("ValidationException", f"Processing output {name}: the emulator writes to S3Output alone.")
+        raise AwsError(
+            "ValidationException", f"Processing output {name}: the emulator writes to S3Output alone."
+        )
     _check_path(target.get("LocalPath"), f"Processing output {name}")
     inputs.check_bucket(platform.books, target["S3Uri"], f"Processing output {name}")
 

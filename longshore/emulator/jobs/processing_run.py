@@ -13,7 +13,7 @@ from longshore.emulator import opt_ml
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import cluster, inputs
 from longshore.emulator.jobs.cluster import Host
-from longshore.emulator.jobs.control import Control, Stopped, running_jobs
+from longshore.emulator.jobs.control import Control, Stopped
 from longshore.emulator.jobs.hosts import Hosts
 from longshore.emulator.jobs.reason import failure_reason
 from longshore.emulator.jobs.upload import Follower, Uploads
@@ -59,11 +59,14 @@ class ProcessingRun:
         except Failure as failure:
             self._end("Failed", FailureReason=failure.reason)
         except Exception:
-            self._end("Failed", FailureReason="InternalServerError: the emulator failed; its output has the traceback.")
+            self._end(
+                "Failed",
+                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
+            )
             raise
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-            running_jobs(self._platform).remove("processing-job", self._name)
+            self._platform.jobs.remove("processing-job", self._name)
 
     def _run(self) -> None:
         self._update(ProcessingStartTime=time.time())
@@ -80,9 +83,7 @@ class ProcessingRun:
         with Hosts(self._platform.fleet, self._control) as hosts:
             epoch = int(time.time() * 1000)
             for host in self._hosts:
-                hosts.start(
-                    host.name, self._container(host), LOG_GROUP, f"{self._name}/{host.name}-{epoch}"
-                )
+                hosts.start(host.name, self._container(host), LOG_GROUP, f"{self._name}/{host.name}-{epoch}")
             for follower in followers:
                 follower.start()
             outcome = hosts.wait(time.monotonic() + seconds, limits.TRAINING_STOP_SECONDS)
@@ -95,13 +96,17 @@ class ProcessingRun:
                 self._update(**message)
                 code = outcome.codes[outcome.failed]
                 raise Failure(
-                    failure_reason(self._ml(outcome.failed) / "output/message", code, hosts.launched[outcome.failed])
+                    failure_reason(
+                        self._ml(outcome.failed) / "output/message", code, hosts.launched[outcome.failed]
+                    )
                 )
         self._upload()
         if outcome.how == "stop":
             self._end("Stopped", **message)
         elif outcome.how == "timeout":
-            raise Failure(f"ClientError: Please use a longer MaxRuntimeInSeconds: the job ran for {seconds} s.")
+            raise Failure(
+                f"ClientError: Please use a longer MaxRuntimeInSeconds: the job ran for {seconds} s."
+            )
         else:
             self._end("Completed", **message)
 
@@ -185,7 +190,9 @@ class ProcessingRun:
         for host in reversed(self._hosts):
             for target in self._outputs():
                 if target["S3UploadMode"] == "EndOfJob":
-                    self._uploads.folder(self._inside(host, target["LocalPath"]), parse_s3_uri(target["S3Uri"]))
+                    self._uploads.folder(
+                        self._inside(host, target["LocalPath"]), parse_s3_uri(target["S3Uri"])
+                    )
 
     def _update(self, **members: Any) -> None:
         self._platform.records.update("processing-job", self._name, **members)

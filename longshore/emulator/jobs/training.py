@@ -6,7 +6,7 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import channels, cluster, history, inputs
-from longshore.emulator.jobs.control import Control, running_jobs
+from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.training_run import TrainingRun
 from longshore.emulator.listing import list_records
@@ -32,16 +32,14 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         "training-job", name, {**_DEFAULTS, **request, "StoppingCondition": condition, **history.begin()}
     )
     control = Control(platform.stopping)
-    running_jobs(platform).add("training-job", name, control)
+    platform.jobs.add("training-job", name, control)
     platform.background(f"training job {name}", TrainingRun(platform, name, control))
     return {"TrainingJobArn": record["TrainingJobArn"]}
 
 
 def describe(platform: Platform, request: Request) -> dict[str, Any]:
     """A job."""
-    return described(
-        "DescribeTrainingJob", platform.records.get("training-job", request["TrainingJobName"])
-    )
+    return described("DescribeTrainingJob", platform.records.get("training-job", request["TrainingJobName"]))
 
 
 def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
     name = request["TrainingJobName"]
     record = platform.records.get("training-job", name)
-    control = running_jobs(platform).find("training-job", name)
+    control = platform.jobs.find("training-job", name)
     if record["TrainingJobStatus"] not in ("InProgress", "Stopping") or control is None:
         raise AwsError(
             "ValidationException",
@@ -68,9 +66,11 @@ def stop(platform: Platform, request: Request) -> dict[str, Any]:
 def interrupt(platform: Platform, name: str) -> None:
     """Take a spot job's instances away, as AWS may at any time; AwsError where there are none."""
     record = platform.records.get("training-job", name)
-    control = running_jobs(platform).find("training-job", name)
+    control = platform.jobs.find("training-job", name)
     if not record["EnableManagedSpotTraining"]:
-        raise AwsError("ValidationException", f"{name} has no EnableManagedSpotTraining: nothing interrupts it.")
+        raise AwsError(
+            "ValidationException", f"{name} has no EnableManagedSpotTraining: nothing interrupts it."
+        )
     if record["SecondaryStatus"] != "Training" or control is None:
         raise AwsError("ValidationException", f"{name} is {record['SecondaryStatus']}, and not Training.")
     control.tell("interrupt")
@@ -79,10 +79,13 @@ def interrupt(platform: Platform, name: str) -> None:
 def _check(platform: Platform, request: Request) -> None:
     for member in ("AlgorithmSpecification", "ResourceConfig"):
         if member not in request:
-            raise AwsError("ValidationException", f"{member} must be there: the emulator has no serverless jobs.")
+            raise AwsError(
+                "ValidationException", f"{member} must be there: the emulator has no serverless jobs."
+            )
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise AwsError(
-            "ValidationException", "AlgorithmSpecification must name a TrainingImage: the emulator has no AlgorithmName."
+            "ValidationException",
+            "AlgorithmSpecification must name a TrainingImage: the emulator has no AlgorithmName.",
         )
     check_tags(request)
     platform.check_role(request["RoleArn"])
@@ -91,7 +94,9 @@ def _check(platform: Platform, request: Request) -> None:
         raise AwsError("ValidationException", "ResourceConfig: InstanceCount must be at least 1.")
     for channel in channels.parse(request):
         inputs.check(platform.books, parse_s3_uri(channel.uri), request["RoleArn"], platform.region)
-    inputs.check_bucket(platform.books, request["OutputDataConfig"]["S3OutputPath"], "OutputDataConfig.S3OutputPath")
+    inputs.check_bucket(
+        platform.books, request["OutputDataConfig"]["S3OutputPath"], "OutputDataConfig.S3OutputPath"
+    )
     if "CheckpointConfig" in request:
         inputs.check_bucket(platform.books, request["CheckpointConfig"]["S3Uri"], "CheckpointConfig.S3Uri")
     try:
@@ -108,7 +113,8 @@ def _check_times(request: Request) -> None:
         if wait is None or wait < runtime:
             raise AwsError(
                 "ValidationException",
-                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to"
+                " MaxRuntimeInSeconds",
             )
     elif wait is not None:
         raise AwsError(

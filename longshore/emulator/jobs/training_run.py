@@ -1,4 +1,4 @@
-"""One training job at work: laid out, run, restarted where it is interrupted, and its outputs uploaded (D)."""
+"""One training job at work: laid out, run, restarted where it is interrupted, its outputs uploaded (D)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from longshore.emulator import opt_ml
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import channels, cluster, history, inputs
 from longshore.emulator.jobs.cluster import Host
-from longshore.emulator.jobs.control import Control, Stopped, running_jobs
+from longshore.emulator.jobs.control import Control, Stopped
 from longshore.emulator.jobs.hosts import Hosts, Outcome
 from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.pipes import Pipe
@@ -56,11 +56,14 @@ class TrainingRun:
         except Failure as failure:
             self._end("Failed", FailureReason=failure.reason)
         except Exception:
-            self._end("Failed", FailureReason="InternalServerError: the emulator failed; its output has the traceback.")
+            self._end(
+                "Failed",
+                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
+            )
             raise
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-            running_jobs(self._platform).remove("training-job", self._name)
+            self._platform.jobs.remove("training-job", self._name)
 
     def _run(self) -> None:
         condition = self._record["StoppingCondition"]
@@ -108,8 +111,10 @@ class TrainingRun:
             for host in self._hosts:
                 stream = f"{self._name}/{host.name}-{epoch}"
                 hosts.start(host.name, self._container(host), LOG_GROUP, stream, self._on_line)
-            for helper in (*pipes, *followers):
-                helper.start()
+            for pipe in pipes:
+                pipe.start()
+            for follower in followers:
+                follower.start()
             outcome = hosts.wait(began + seconds, limits.TRAINING_STOP_SECONDS)
             self._training_seconds += time.monotonic() - began
             if outcome.failed is not None:
@@ -156,7 +161,12 @@ class TrainingRun:
         for channel in mine:
             peers = [one for one in self._hosts if not channel.groups or one.group in channel.groups]
             pipe = channels.prepare(
-                self._platform.books, channel, ml / "input" / "data", peers.index(host), len(peers), self._control
+                self._platform.books,
+                channel,
+                ml / "input" / "data",
+                peers.index(host),
+                len(peers),
+                self._control,
             )
             if pipe is not None:
                 pipes.append(pipe)
@@ -192,7 +202,9 @@ class TrainingRun:
         ]
         local = record.get("CheckpointConfig", {}).get("LocalPath", _CHECKPOINTS)
         mounts = (
-            *opt_ml.mounts(self._image, self._ml(host), ("input", False), *fast, ("model", False), ("output", False)),
+            *opt_ml.mounts(
+                self._image, self._ml(host), ("input", False), *fast, ("model", False), ("output", False)
+            ),
             Mount(self._checkpoints(host), local),
         )
         entrypoint = self._algorithm.get("ContainerEntrypoint")
@@ -241,7 +253,9 @@ class TrainingRun:
         return str(uri)
 
     def _upload_output(self) -> None:
-        self._uploads.archive([self._ml(host) / "output/data" for host in self._hosts], self._output.below("output.tar.gz"))
+        self._uploads.archive(
+            [self._ml(host) / "output/data" for host in self._hosts], self._output.below("output.tar.gz")
+        )
 
     # The record
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from longshore.emulator.books import Books
-from longshore.emulator.faults import AwsError
+from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.jobs import archives
-from longshore.emulator.faults import Failure
 from longshore.emulator.s3_uri import S3Uri
 
 _log = logging.getLogger("longshore.emulator")
@@ -46,16 +45,16 @@ class Uploads:
             try:
                 shutil.copyfile(path, copied)
             except OSError as error:
-                raise Failure(f"ClientError: Artifact upload failed: {path.name}: {error.strerror}.") from None
+                raise Failure(
+                    f"ClientError: Artifact upload failed: {path.name}: {error.strerror}."
+                ) from None
             self._write(copied, uri)
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[Path]:
-        descriptor, name = tempfile.mkstemp(dir=self._scratch)
-        path = Path(name)
+        with tempfile.NamedTemporaryFile(dir=self._scratch, delete=False) as file:
+            path = Path(file.name)
         try:
-            with open(descriptor, "wb"):
-                pass
             yield path
         finally:
             path.unlink(missing_ok=True)

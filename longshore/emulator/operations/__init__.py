@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from longshore.emulator.jobs import processing, training
+from longshore.emulator.jobs.transform import job as transform
 from longshore.emulator.operations import endpoint_configs, endpoints, models, tags
 from longshore.emulator.operations.base import Handler
 
@@ -10,4 +12,7 @@ TABLE: dict[str, Handler] = {
     **endpoint_configs.HANDLERS,
     **endpoints.HANDLERS,
     **tags.HANDLERS,
+    **training.HANDLERS,
+    **transform.HANDLERS,
+    **processing.HANDLERS,
 }

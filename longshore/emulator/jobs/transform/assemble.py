@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import IO
 
 
-def add(spool: BinaryIO, answer: bytes, *, lines: bool) -> None:
+def add(spool: IO[bytes], answer: bytes, *, lines: bool) -> None:
     """Write one answer; lines: AssembleWith Line, an end of line after each answer that has none."""
     spool.write(answer)
     if lines and not answer.endswith(b"\n"):

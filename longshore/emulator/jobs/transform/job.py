@@ -7,7 +7,7 @@ from typing import Any
 from longshore import limits
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control, running_jobs
+from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.run import TransformRun
 from longshore.emulator.listing import list_records
@@ -23,13 +23,19 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     _check(request)
     source = inputs.s3_data_source(request["TransformInput"], "TransformInput")
     if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
-        raise AwsError("ValidationException", f"TransformInput: the emulator has no {source['S3DataType']} data.")
-    inputs.check(platform.books, parse_s3_uri(source["S3Uri"]), model.get("ExecutionRoleArn"), platform.region)
-    inputs.check_bucket(platform.books, request["TransformOutput"]["S3OutputPath"], "TransformOutput.S3OutputPath")
+        raise AwsError(
+            "ValidationException", f"TransformInput: the emulator has no {source['S3DataType']} data."
+        )
+    inputs.check(
+        platform.books, parse_s3_uri(source["S3Uri"]), model.get("ExecutionRoleArn"), platform.region
+    )
+    inputs.check_bucket(
+        platform.books, request["TransformOutput"]["S3OutputPath"], "TransformOutput.S3OutputPath"
+    )
     name = request["TransformJobName"]
     record = platform.records.create("transform-job", name, {**request, "TransformJobStatus": "InProgress"})
     control = Control(platform.stopping)
-    running_jobs(platform).add("transform-job", name, control)
+    platform.jobs.add("transform-job", name, control)
     platform.background(f"transform job {name}", TransformRun(platform, name, model, control))
     return {"TransformJobArn": record["TransformJobArn"]}
 
@@ -48,12 +54,12 @@ def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
 def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
     name = request["TransformJobName"]
-    record = platform.records.get("transform-job", name)
-    control = running_jobs(platform).find("transform-job", name)
-    if record["TransformJobStatus"] not in ("InProgress", "Stopping") or control is None:
+    control = platform.jobs.find("transform-job", name)
+    status = platform.records.get("transform-job", name)["TransformJobStatus"]
+    if status not in ("InProgress", "Stopping") or control is None:
         raise AwsError(
             "ValidationException",
-            f"The request was rejected because the transform job is in status {record['TransformJobStatus']}.",
+            f"The request was rejected because the transform job is in status {status}.",
         )
     if not control.stop_asked:
         platform.records.update("transform-job", name, TransformJobStatus="Stopping")

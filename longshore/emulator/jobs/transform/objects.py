@@ -1,7 +1,8 @@
 """The objects of one instance: split, sent as many at a time as the container takes, assembled in order (C5).
 
-Requests of several objects are in flight together, so that a thousand small ones keep the container as busy as one
-large one. What is in memory are the bodies and answers of the sending plan's window, whatever the objects' sizes.
+Requests of several objects are in flight together, so that a thousand small ones keep the container as busy
+as one large one. What is in memory are the bodies and answers of the sending plan's window, whatever the
+objects' sizes.
 """
 
 from __future__ import annotations

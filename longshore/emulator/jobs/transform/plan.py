@@ -1,4 +1,4 @@
-"""How a transform job sends: what the job says, else what the container says, else SageMaker's defaults (C1-C4)."""
+"""How a transform job sends: as the job says, else the container, else SageMaker's defaults (C1, C3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SendingPlan:
 
     @property
     def window(self) -> int:
-        """How many requests to have ready: enough that a slow one does not idle the others, within 64 MB or so."""
+        """How many requests to have ready: enough that a slow one idles no other, within 64 MB or so."""
         spare = 64 * limits.MB // max(1, self.payload or limits.TRANSFORM_TOTAL_MB * limits.MB)
         return self.concurrency + max(1, min(8 * self.concurrency, spare))
 
@@ -44,7 +44,9 @@ _SPELLINGS = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 
 def plan(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> SendingPlan:
     """wanted: the container's /execution-parameters; Failure where they cannot be."""
-    concurrency = job.get("MaxConcurrentTransforms") or _whole_number(wanted, "MaxConcurrentTransforms", 1, least=1)
+    concurrency = job.get("MaxConcurrentTransforms") or _whole_number(
+        wanted, "MaxConcurrentTransforms", 1, least=1
+    )
     if "MaxPayloadInMB" in job:
         megabytes = job["MaxPayloadInMB"]
     else:
@@ -61,7 +63,9 @@ def plan(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> SendingPlan:
 def _whole_number(wanted: Mapping[str, Any], name: str, default: int, *, least: int) -> int:
     value = wanted.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise Failure(f"ClientError: /execution-parameters: {name} is {value!r}, and must be a number from {least} on.")
+        raise Failure(
+            f"ClientError: /execution-parameters: {name} is {value!r}, and must be a number from {least} on."
+        )
     return value
 
 
@@ -69,6 +73,7 @@ def _strategy(text: object) -> str:
     strategy = _STRATEGIES.get(str(text).upper().replace("_", ""))
     if strategy is None:
         raise Failure(
-            f"ClientError: /execution-parameters: BatchStrategy is {text!r}, and must be MULTI_RECORD or SINGLE_RECORD."
+            f"ClientError: /execution-parameters: BatchStrategy is {text!r}, and must be MULTI_RECORD or"
+            " SINGLE_RECORD."
         )
     return strategy

@@ -12,7 +12,7 @@ from typing import Any
 
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control, Stopped, running_jobs
+from longshore.emulator.jobs.control import Control, Stopped
 from longshore.emulator.jobs.transform.objects import ObjectWork, Settings
 from longshore.emulator.jobs.transform.plan import environment, plan
 from longshore.emulator.jobs.transform.send import Sender
@@ -42,11 +42,14 @@ class TransformRun:
         except Failure as failure:
             self._end("Failed", FailureReason=failure.reason)
         except Exception:
-            self._end("Failed", FailureReason="InternalServerError: the emulator failed; its output has the traceback.")
+            self._end(
+                "Failed",
+                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
+            )
             raise
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
-            running_jobs(self._platform).remove("transform-job", self._name)
+            self._platform.jobs.remove("transform-job", self._name)
 
     def _run(self) -> None:
         source = self._record["TransformInput"]["DataSource"]["S3DataSource"]
@@ -91,7 +94,9 @@ class TransformRun:
             timeout=client.get("InvocationsTimeoutInSeconds", TRANSFORM_TIMEOUT_SECONDS),
             retries=client.get("InvocationsMaxRetries", TRANSFORM_RETRIES_RANGE[1]),
         )
-        work = ObjectWork(self._platform.books, Settings.of(self._record, how), sender, self._folder, self._control)
+        work = ObjectWork(
+            self._platform.books, Settings.of(self._record, how), sender, self._folder, self._control
+        )
         for source, reason in work.run(share):
             instance.data_log(f"{source.uri.bucket}/{source.uri.key}: {reason}")
             with self._lock:
@@ -100,5 +105,9 @@ class TransformRun:
     def _end(self, status: str, **members: Any) -> None:
         if not self._control.closing.is_set():
             self._platform.records.update(
-                "transform-job", self._name, TransformJobStatus=status, TransformEndTime=time.time(), **members
+                "transform-job",
+                self._name,
+                TransformJobStatus=status,
+                TransformEndTime=time.time(),
+                **members,
             )

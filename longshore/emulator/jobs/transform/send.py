@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import IO
+from typing import IO, Any
 
 from longshore.emulator.faults import Failure
 from longshore.limits import ERROR_BODY_MAX
@@ -31,7 +31,13 @@ class Sender:
     """
 
     def __init__(
-        self, addresses: list[Address], headers: dict[str, str], *, chunked: bool, timeout: float, retries: int
+        self,
+        addresses: list[Address],
+        headers: dict[str, str],
+        *,
+        chunked: bool,
+        timeout: float,
+        retries: int,
     ) -> None:
         """chunked: without Content-Length, MaxPayloadInMB 0 (C3). timeout: seconds for a whole answer."""
         self._addresses = addresses
@@ -39,7 +45,7 @@ class Sender:
         self._chunked = chunked
         self._timeout = timeout
         self._retries = retries
-        self._kept = threading.local()
+        self._kept = threading.local()  # its dictionary: address -> connection
 
     def send(self, body: bytes, where: str) -> bytes:
         """The answer to a body; Failure, which names `where` it came from, after the last try."""
@@ -88,14 +94,9 @@ class Sender:
 
     def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
         deadline = time.monotonic() + self._timeout
-        kept: dict[Address, http.client.HTTPConnection] = self._kept.__dict__
-        connection = kept.pop(address, None)
+        kept: dict[Any, Any] = self._kept.__dict__
         try:
-            response = None if connection is None else self._begun(connection, body, deadline)
-            if response is None:
-                connection = _Connection(*address, timeout=self._timeout)
-                connection.request("POST", "/invocations", body, self._headers)
-                response = connection.getresponse()
+            connection, response = self._begin(kept.pop(address, None), address, body)
             self._read(connection, response, deadline, sink)
         except TimeoutError:
             raise _Again(f"did not answer within {self._timeout:.0f} s") from None
@@ -106,23 +107,29 @@ class Sender:
         else:
             kept[address] = connection
 
-    def _begun(
-        self, connection: http.client.HTTPConnection, body: bytes | Iterable[bytes], deadline: float
-    ) -> http.client.HTTPResponse | None:
-        """The answer on a connection that was kept; None where its other end has closed it meanwhile."""
-        if not isinstance(body, bytes):
-            connection.close()  # what was read of the body could not be sent once more
-            return None
-        try:
-            connection.sock.settimeout(deadline - time.monotonic())
-            connection.request("POST", "/invocations", body, self._headers)
-            return connection.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            connection.close()
-            return None
+    def _begin(
+        self, kept: _Connection | None, address: Address, body: bytes | Iterable[bytes]
+    ) -> tuple[_Connection, http.client.HTTPResponse]:
+        """The answer's head, on the connection that was kept, unless its other end has closed it."""
+        if kept is not None and isinstance(body, bytes):
+            try:
+                kept.sock.settimeout(self._timeout)
+                kept.request("POST", "/invocations", body, self._headers)
+                return kept, kept.getresponse()
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                pass
+        if kept is not None:
+            kept.close()
+        connection = _Connection(*address, timeout=self._timeout)
+        connection.request("POST", "/invocations", body, self._headers)
+        return connection, connection.getresponse()
 
     def _read(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float, sink: Sink
+        self,
+        connection: _Connection,
+        response: http.client.HTTPResponse,
+        deadline: float,
+        sink: Sink,
     ) -> None:
         if not 200 <= response.status < 300:
             said = response.read(ERROR_BODY_MAX).decode(errors="replace").strip()

@@ -1,4 +1,4 @@
-"""One instance of a transform job: the model's containers, started and healthy, and their execution parameters."""
+"""One instance of a transform job: the model's containers, and what they want of it (C1)."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ class TransformInstance:
             if (code := launched.running.wait(_PING_EVERY_SECONDS)) is not None:
                 launched.all_lines_read(1.0)
                 raise Failure(
-                    f"AlgorithmError: the container ended with exit code {code} before it passed the ping health"
-                    f" check. Its last lines: {' | '.join(launched.tail())}"
+                    f"AlgorithmError: the container ended with exit code {code} before it passed the ping"
+                    f" health check. Its last lines: {' | '.join(launched.tail())}"
                 )
             if time.monotonic() > deadline:
                 raise Failure(
@@ -139,6 +139,8 @@ class TransformInstance:
     def _get(address: Address, path: str) -> urllib3.BaseHTTPResponse | None:
         with urllib3.PoolManager(retries=False) as pool:
             try:
-                return pool.request("GET", f"http://{address[0]}:{address[1]}{path}", timeout=limits.PING_SECONDS)
+                return pool.request(
+                    "GET", f"http://{address[0]}:{address[1]}{path}", timeout=limits.PING_SECONDS
+                )
             except (urllib3.exceptions.HTTPError, OSError):
                 return None
