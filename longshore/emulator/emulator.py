@@ -9,6 +9,7 @@ from pathlib import Path
 
 from longshore.emulator.books import Books
 from longshore.emulator.containers import Fleet
+from longshore.emulator.jobs import interrupt
 from longshore.emulator.owners import Owner
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
@@ -46,7 +47,7 @@ class Emulator:
             choose=choose,
         )
         books.create_role(ROLE, json.dumps(_TRUST))
-        self._server.wsgi_app = Front(self.platform)
+        self._server.wsgi_app = Front(self.platform, {interrupt.PATH: interrupt.interrupt})
         self._thread = threading.Thread(target=self._server.serve, name="server", daemon=True)
         self._thread.start()
 

@@ -10,6 +10,7 @@ from typing import Any
 _STATUS_TEXT = {
     400: "Bad Request",
     404: "Not Found",
+    405: "Method Not Allowed",
     424: "Failed Dependency",
     429: "Too Many Requests",
     500: "Internal Server Error",

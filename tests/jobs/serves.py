@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Doubles numbers: of each line of CSV the last column, of each line of JSON the value at "x", or the number itself.
+"""Doubles numbers: of each line of CSV the last column, of each line of JSON "x" or the number itself.
 
 Other bodies come back as they went, with their headers before them. What it is told in the environment it
 does: FAIL_ON: a body with this text gets a 400; BUSY: that many requests at first get a 503; PARAMETERS: what
@@ -13,9 +13,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-busy = int(os.environ.get("BUSY", "0"))
 lock = threading.Lock()
-now = most = 0
+counts = {"busy": int(os.environ.get("BUSY", "0")), "now": 0, "most": 0}
 
 
 def double(line):
@@ -34,15 +33,15 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200 if self.path == "/ping" else 404, b"")
 
     def do_POST(self):
-        global busy, now, most
         body = self.body()
         with lock:
-            busy, refused = busy - 1, busy > 0
-            now += 1
-            most = max(most, now)
+            refused = counts["busy"] > 0
+            counts["busy"] -= 1
+            counts["now"] += 1
+            counts["most"] = max(counts["most"], counts["now"])
         time.sleep(float(os.environ.get("SECONDS", "0")))
         with lock:
-            now -= 1
+            counts["now"] -= 1
         while "HANGS" in os.environ:
             time.sleep(1)
         if refused:
@@ -53,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(
                 200, "".join(double(line) + "\n" for line in body.decode().splitlines()).encode()
             )
-        told = {"headers": dict(self.headers), "environment": dict(os.environ), "most": most}
+        told = {"headers": dict(self.headers), "environment": dict(os.environ), "most": counts["most"]}
         return self.answer(200, json.dumps(told).encode() + b"\n" + body)
 
     def body(self):

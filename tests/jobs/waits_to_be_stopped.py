@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Says that it runs, and ends on SIGTERM, after it has saved what it has; a second start goes on and ends by itself."""
+"""Runs until SIGTERM, then saves what it has. Where it finds a checkpoint it goes on to the end."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""One emulator for all tests of the laptop, because it takes seconds to start; each test takes names of its own."""
+"""One emulator for all tests of the laptop, for it takes seconds to start; each test has names of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training jobs: what the container gets, what becomes of what it leaves, and what boto3 is told meanwhile."""
+"""Training jobs: what the container gets, what becomes of what it leaves, what boto3 is told meanwhile."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_an_interrupted_spot_job_goes_on_from_its_checkpoint(emulator: EmulatorP
         CheckpointConfig={"S3Uri": f"s3://{name}/checkpoints"},
     )
     running(emulator, name)
-    emulator.page(f"/_longshore/interrupt/{name}")
+    assert emulator.page(f"/_longshore/interrupt?job={name}").status_code == 200
     job = emulator.ended("Training", name)
     assert job["TrainingJobStatus"] == "Completed"
     assert [one["Status"] for one in job["SecondaryStatusTransitions"]] == [

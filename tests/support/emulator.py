@@ -89,9 +89,12 @@ class EmulatorProcess:
         return job
 
     def log_lines(self, group: str, prefix: str) -> dict[str, list[str]]:
-        """The lines of each stream whose name begins so."""
+        """The lines of each stream whose name begins so; nothing yet where there is no such group."""
         logs = self.client("logs")
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+        try:
+            found = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)
+        except logs.exceptions.ResourceNotFoundException:
+            return {}
         return {
             stream["logStreamName"]: [
                 event["message"]
@@ -99,7 +102,7 @@ class EmulatorProcess:
                     logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
                 )["events"]
             ]
-            for stream in streams
+            for stream in found["logStreams"]
         }
 
     def page(self, path: str) -> requests.Response:

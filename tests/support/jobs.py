@@ -58,15 +58,18 @@ def process(emulator: EmulatorProcess, name: str, program: str, **members: Any) 
 def transform(
     emulator: EmulatorProcess, name: str, environment: dict[str, str] | None = None, **members: Any
 ) -> str:
-    """Create a model of tests/jobs/serves.py, and a transform job of it from in/ to out/ of its bucket; its ARN.
+    """Create a model of tests/jobs/serves.py, and a job with it from in/ to out/ of the bucket; its ARN.
 
-    given, wanted: members of TransformInput and TransformOutput. count: of instances.
+    given, wanted: members of TransformInput and TransformOutput. count: of instances. program: another one.
     """
     sagemaker = emulator.client("sagemaker")
     sagemaker.create_model(
         ModelName=name,
         ExecutionRoleArn=ROLE,
-        PrimaryContainer={"Image": image("serves.py"), "Environment": environment or {}},
+        PrimaryContainer={
+            "Image": image(members.pop("program", "serves.py")),
+            "Environment": environment or {},
+        },
     )
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{name}/in/"}
     request = {

@@ -94,11 +94,15 @@ def prepare(
     if channel.data_type == "AugmentedManifestFile":
         lines = augmented_records(books, parse_s3_uri(channel.uri), channel.attributes)
         mine = inputs.share(lines, channel.distribution, index, hosts)
-        return Pipe(books, target, [], channel.compression, channel.wrapper, channel.seed, augmented=mine)
+        return Pipe(
+            books, target, [], channel.compression, channel.wrapper, channel.seed, control.break_off, mine
+        )
     found = inputs.share(
         inputs.sources(books, channel.data_type, channel.uri), channel.distribution, index, hosts
     )
     if channel.mode == "Pipe":
-        return Pipe(books, target, found, channel.compression, channel.wrapper, channel.seed)
+        return Pipe(
+            books, target, found, channel.compression, channel.wrapper, channel.seed, control.break_off
+        )
     inputs.lay_out(books, found, target, control.check)
     return None

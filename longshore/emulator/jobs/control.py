@@ -8,7 +8,7 @@ from typing import Literal
 
 from longshore.emulator.records import KindName
 
-Told = Literal["stop", "interrupt", "exited"]
+Told = Literal["stop", "interrupt", "exited", "broken"]
 
 
 class Stopped(Exception):
@@ -23,7 +23,7 @@ class Control:
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
         self._stop = threading.Event()
         self.closing = closing
-        self.ended = threading.Event()
+        self.broken: str | None = None
 
     @property
     def stop_asked(self) -> bool:
@@ -34,6 +34,11 @@ class Control:
         """Ask it to stop."""
         self._stop.set()
         self._told.put("stop")
+
+    def break_off(self, reason: str) -> None:
+        """Fail it, because what it works on is not as it must be; the first reason stays."""
+        self.broken = self.broken or reason
+        self._told.put("broken")
 
     def tell(self, what: Told) -> None:
         """Wake whoever waits."""
@@ -70,6 +75,4 @@ class RunningJobs:
 
     def remove(self, kind: KindName, name: str) -> None:
         with self._lock:
-            control = self._controls.pop((kind, name), None)
-        if control is not None:
-            control.ended.set()
+            self._controls.pop((kind, name), None)

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 from longshore.emulator.containers import Fleet, Launched
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
+from longshore.emulator.platform import Platform
 from longshore.engines.base import Container, Line
 from longshore.errors import UserError
 
@@ -20,7 +21,18 @@ _CLOSE_LOOK_SECONDS = (
 _LAST_LINES_SECONDS = 5.0
 
 Result = TypeVar("Result")
-How = Literal["exited", "stop", "interrupt", "timeout", "closing"]
+How = Literal["exited", "stop", "interrupt", "timeout", "broken", "closing"]
+
+
+def check_image(platform: Platform, image: str) -> None:
+    """Failure, as SageMaker says it and with the engine's own words, where there is no such image."""
+    try:
+        platform.choose(image).image(image)
+    except UserError as error:
+        raise Failure(
+            "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions"
+            f" are incorrect. {error}"
+        ) from None
 
 
 class Outcome(NamedTuple):
@@ -53,14 +65,11 @@ class Hosts:
         log_stream: str,
         on_line: Callable[[Line], None] | None = None,
     ) -> Launched:
-        """Failure, as SageMaker says it and with the engine's own words, where it cannot be."""
+        """Failure, with the engine's own words, where it cannot be."""
         try:
             launched = self._fleet.start(container, log_group, log_stream, on_line)
         except UserError as error:
-            raise Failure(
-                "ClientError: Cannot pull algorithm container. Either the image does not exist or its"
-                f" permissions are incorrect. {error}"
-            ) from None
+            raise Failure(f"ClientError: The container could not be started. {error}") from None
         self.launched[host] = launched
         threading.Thread(target=self._watch, args=(launched,), daemon=True).start()
         return launched
@@ -81,6 +90,8 @@ class Hosts:
             codes = {host: launched.running.exit_code() for host, launched in self.launched.items()}
             if self._control.closing.is_set():  # looked at after the codes: it is what ends the containers
                 return "closing", None
+            if self._control.broken is not None:
+                return "broken", None
             failed = next((host for host, code in codes.items() if code not in (None, 0)), None)
             if failed is not None or None not in codes.values():
                 return "exited", failed

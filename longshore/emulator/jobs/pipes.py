@@ -13,7 +13,7 @@ import os
 import shutil
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,9 +40,10 @@ class Pipe:
         compression: str,
         wrapper: str,
         seed: int | None,
+        broken: Callable[[str], None],
         augmented: list[Attributes] | None = None,
     ) -> None:
-        """path: the FIFOs' without the epoch. augmented: what is sent in place of the sources."""
+        """path: the FIFOs' without the epoch. broken: told what cannot be sent. augmented: sent instead."""
         self._books = books
         self._path = path
         self._sources = sources
@@ -51,7 +52,7 @@ class Pipe:
         self._seed = seed
         self._augmented = augmented
         self._closed = threading.Event()
-        self.failure: str | None = None
+        self._broken = broken
         self._make(0)
         self._thread = threading.Thread(target=self._run, name=f"pipe {path.name}", daemon=True)
 
@@ -84,8 +85,10 @@ class Pipe:
                     pass
                 path.unlink(missing_ok=True)
                 path, epoch = upcoming, epoch + 1
-        except (Failure, AwsError) as error:
-            self.failure = str(error)
+        except Failure as failure:
+            self._broken(str(failure))
+        except AwsError as error:
+            self._broken(f"ClientError: Data download failed: {error.message}")
 
     def _opened(self, path: Path) -> IO[bytes] | None:
         """The FIFO once it has a reader; None where close() comes first, which open() would not see."""

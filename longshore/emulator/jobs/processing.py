@@ -7,8 +7,8 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.processing_run import ProcessingRun
+from longshore.emulator.jobs.run import begin
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
 from longshore.emulator.platform import Platform
@@ -41,9 +41,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
             "ProcessingJobStatus": "InProgress",
         },
     )
-    control = Control(platform.stopping)
-    platform.jobs.add("processing-job", name, control)
-    platform.background(f"processing job {name}", ProcessingRun(platform, name, control))
+    begin(platform, ProcessingRun, name)
     return {"ProcessingJobArn": record["ProcessingJobArn"]}
 
 

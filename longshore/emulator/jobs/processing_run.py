@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ from longshore.emulator import opt_ml
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import cluster, inputs
 from longshore.emulator.jobs.cluster import Host
-from longshore.emulator.jobs.control import Control, Stopped
-from longshore.emulator.jobs.hosts import Hosts
+from longshore.emulator.jobs.control import Control
+from longshore.emulator.jobs.hosts import Hosts, check_image
 from longshore.emulator.jobs.reason import failure_reason
+from longshore.emulator.jobs.run import JobRun
 from longshore.emulator.jobs.upload import Follower, Uploads
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -37,38 +36,19 @@ _CONFIG = (
 )
 
 
-class ProcessingRun:
-    """Called in a thread of its own; all it learns it writes into the job's record."""
+class ProcessingRun(JobRun):
+    """A processing job's."""
+
+    kind = "processing-job"
 
     def __init__(self, platform: Platform, name: str, control: Control) -> None:
-        self._platform = platform
-        self._name = name
-        self._control = control
-        self._record = platform.records.get("processing-job", name)
+        super().__init__(platform, name, control)
         self._app = self._record["AppSpecification"]
-        resources = self._record["ProcessingResources"]["ClusterConfig"]
-        self._hosts = cluster.hosts_of(resources)
-        self._folder = Path(tempfile.mkdtemp(prefix="processing-", dir=platform.folder))
+        self._hosts = cluster.hosts_of(self._record["ProcessingResources"]["ClusterConfig"])
         self._uploads = Uploads(platform.books, self._folder)
 
-    def __call__(self) -> None:
-        try:
-            self._run()
-        except Stopped:
-            self._end("Stopped")
-        except Failure as failure:
-            self._end("Failed", FailureReason=failure.reason)
-        except Exception:
-            self._end(
-                "Failed",
-                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
-            )
-            raise
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._platform.jobs.remove("processing-job", self._name)
-
     def _run(self) -> None:
+        check_image(self._platform, self._app["ImageUri"])
         self._update(ProcessingStartTime=time.time())
         for host in self._hosts:
             self._lay_out(host)
@@ -102,13 +82,12 @@ class ProcessingRun:
                 )
         self._upload()
         if outcome.how == "stop":
-            self._end("Stopped", **message)
+            self._finish("Stopped", **message)
         elif outcome.how == "timeout":
-            raise Failure(
-                f"ClientError: Please use a longer MaxRuntimeInSeconds: the job ran for {seconds} s."
-            )
+            reason = f"ClientError: The job was stopped after MaxRuntimeInSeconds, {seconds} s."
+            self._finish("Stopped", FailureReason=reason, **message)
         else:
-            self._end("Completed", **message)
+            self._finish("Completed", **message)
 
     def _ml(self, host: str) -> Path:
         return self._folder / host / "ml"
@@ -198,5 +177,4 @@ class ProcessingRun:
         self._platform.records.update("processing-job", self._name, **members)
 
     def _end(self, status: str, **members: Any) -> None:
-        if not self._control.closing.is_set():
-            self._update(ProcessingJobStatus=status, ProcessingEndTime=time.time(), **members)
+        self._update(ProcessingJobStatus=status, ProcessingEndTime=time.time(), **members)

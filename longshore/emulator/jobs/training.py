@@ -6,8 +6,8 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import channels, cluster, history, inputs
-from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.metrics import Metrics
+from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.training_run import TrainingRun
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
@@ -31,9 +31,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.create(
         "training-job", name, {**_DEFAULTS, **request, "StoppingCondition": condition, **history.begin()}
     )
-    control = Control(platform.stopping)
-    platform.jobs.add("training-job", name, control)
-    platform.background(f"training job {name}", TrainingRun(platform, name, control))
+    begin(platform, TrainingRun, name)
     return {"TrainingJobArn": record["TrainingJobArn"]}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,55 +14,37 @@ from longshore.emulator import opt_ml
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import channels, cluster, history, inputs
 from longshore.emulator.jobs.cluster import Host
-from longshore.emulator.jobs.control import Control, Stopped
-from longshore.emulator.jobs.hosts import Hosts, Outcome
+from longshore.emulator.jobs.control import Control
+from longshore.emulator.jobs.hosts import Hosts, Outcome, check_image
 from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.pipes import Pipe
 from longshore.emulator.jobs.reason import failure_reason
+from longshore.emulator.jobs.run import JobRun
 from longshore.emulator.jobs.upload import Follower, Uploads
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
-from longshore.engines.base import Container, Line, Mount
+from longshore.engines.base import HOST_PREFIX, Container, Line, Mount
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _CHECKPOINTS = "/opt/ml/checkpoints"
 _NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
-class TrainingRun:
-    """Called in a thread of its own; all it learns it writes into the job's record."""
+class TrainingRun(JobRun):
+    """A training job's."""
+
+    kind = "training-job"
 
     def __init__(self, platform: Platform, name: str, control: Control) -> None:
-        self._platform = platform
-        self._name = name
-        self._control = control
-        self._record = platform.records.get("training-job", name)
+        super().__init__(platform, name, control)
         self._algorithm = self._record["AlgorithmSpecification"]
         self._image: str = self._algorithm["TrainingImage"]
         self._hosts = cluster.hosts_of(self._record["ResourceConfig"])
         self._channels = channels.parse(self._record)
         self._metrics = Metrics(self._algorithm.get("MetricDefinitions", []))
-        self._folder = Path(tempfile.mkdtemp(prefix="training-", dir=platform.folder))
         self._uploads = Uploads(platform.books, self._folder)
         self._started = time.monotonic()
         self._training_seconds = 0.0
-
-    def __call__(self) -> None:
-        try:
-            self._run()
-        except Stopped:
-            self._end("Stopped")
-        except Failure as failure:
-            self._end("Failed", FailureReason=failure.reason)
-        except Exception:
-            self._end(
-                "Failed",
-                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
-            )
-            raise
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._platform.jobs.remove("training-job", self._name)
 
     def _run(self) -> None:
         condition = self._record["StoppingCondition"]
@@ -85,7 +66,7 @@ class TrainingRun:
         self._move("Uploading")
         artifacts = self._upload_model()
         self._upload_output()
-        self._end(self._ending(outcome, longest), ModelArtifacts={"S3ModelArtifacts": artifacts})
+        self._finish(self._ending(outcome, longest), ModelArtifacts={"S3ModelArtifacts": artifacts})
 
     def _ending(self, outcome: Outcome, longest: float) -> str:
         if outcome.how == "stop":
@@ -97,6 +78,7 @@ class TrainingRun:
     def _attempt(self, seconds: float) -> Outcome:
         """From empty folders until no container runs."""
         self._control.check()
+        check_image(self._platform, self._image)
         self._move("Downloading", **self._started_now())
         for host in self._hosts:
             shutil.rmtree(self._ml(host), ignore_errors=True)
@@ -104,6 +86,8 @@ class TrainingRun:
         followers = self._followers()
         self._control.check()
         with ExitStack() as stack:
+            for pipe in pipes:
+                stack.callback(pipe.close)  # after the hosts have gone
             hosts = stack.enter_context(Hosts(self._platform.fleet, self._control))
             epoch = int(time.time())
             self._move("Training")
@@ -123,10 +107,8 @@ class TrainingRun:
                     outcome.codes[outcome.failed],
                     hosts.launched[outcome.failed],
                 )
-        for pipe in pipes:
-            pipe.close()
-            if pipe.failure is not None and outcome.how == "exited":
-                raise Failure(pipe.failure)
+        if self._control.broken is not None:
+            raise Failure(self._control.broken)
         if outcome.how != "closing":
             for follower in followers:
                 follower.finish()
@@ -198,7 +180,11 @@ class TrainingRun:
         fast = [
             (f"input/data/{channel.name}", True)
             for channel in self._channels
-            if channel.mode == "FastFile" and (self._ml(host) / "input/data" / channel.name).is_dir()
+            if channel.mode == "FastFile"
+            and not self._image.startswith(
+                HOST_PREFIX
+            )  # where a mount within another is a link within a link
+            and (self._ml(host) / "input/data" / channel.name).is_dir()
         ]
         local = record.get("CheckpointConfig", {}).get("LocalPath", _CHECKPOINTS)
         mounts = (
@@ -266,12 +252,10 @@ class TrainingRun:
     def _move(self, secondary: str, **members: Any) -> None:
         history.move(self._platform.records, self._name, secondary, **members)
 
-    def _end(self, secondary: str, **members: Any) -> None:
-        if self._control.closing.is_set():
-            return
+    def _end(self, status: str, **members: Any) -> None:
         seconds = math.ceil(self._training_seconds)
         self._move(
-            secondary,
+            status,
             **members,
             TrainingTimeInSeconds=seconds,
             BillableTimeInSeconds=seconds,

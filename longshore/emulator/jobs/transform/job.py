@@ -7,7 +7,7 @@ from typing import Any
 from longshore import limits
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control
+from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.run import TransformRun
 from longshore.emulator.listing import list_records
@@ -33,10 +33,10 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         platform.books, request["TransformOutput"]["S3OutputPath"], "TransformOutput.S3OutputPath"
     )
     name = request["TransformJobName"]
-    record = platform.records.create("transform-job", name, {**request, "TransformJobStatus": "InProgress"})
-    control = Control(platform.stopping)
-    platform.jobs.add("transform-job", name, control)
-    platform.background(f"transform job {name}", TransformRun(platform, name, model, control))
+    record = platform.records.create(
+        "transform-job", name, {**request, "TransformJobStatus": "InProgress", "_Model": model}
+    )
+    begin(platform, TransformRun, name)
     return {"TransformJobArn": record["TransformJobArn"]}
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import inputs
-from longshore.emulator.jobs.control import Control, Stopped
+from longshore.emulator.jobs.control import Control
+from longshore.emulator.jobs.run import JobRun
 from longshore.emulator.jobs.transform.objects import ObjectWork, Settings
 from longshore.emulator.jobs.transform.plan import environment, plan
 from longshore.emulator.jobs.transform.send import Sender
@@ -21,35 +19,15 @@ from longshore.emulator.platform import Platform
 from longshore.limits import TRANSFORM_RETRIES_RANGE, TRANSFORM_TIMEOUT_SECONDS
 
 
-class TransformRun:
-    """Called in a thread of its own; all it learns it writes into the job's record."""
+class TransformRun(JobRun):
+    """A transform job's. `_Model` in its record is the model as it was: it may be deleted meanwhile."""
 
-    def __init__(self, platform: Platform, name: str, model: dict[str, Any], control: Control) -> None:
-        self._platform = platform
-        self._name = name
-        self._model = model
-        self._control = control
-        self._record = platform.records.get("transform-job", name)
-        self._folder = Path(tempfile.mkdtemp(prefix="transform-", dir=platform.folder))
+    kind = "transform-job"
+
+    def __init__(self, platform: Platform, name: str, control: Control) -> None:
+        super().__init__(platform, name, control)
         self._lock = threading.Lock()
         self._failures: list[str] = []
-
-    def __call__(self) -> None:
-        try:
-            self._run()
-        except Stopped:
-            self._end("Stopped")
-        except Failure as failure:
-            self._end("Failed", FailureReason=failure.reason)
-        except Exception:
-            self._end(
-                "Failed",
-                FailureReason="InternalServerError: the emulator failed; its output has the traceback.",
-            )
-            raise
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._platform.jobs.remove("transform-job", self._name)
 
     def _run(self) -> None:
         source = self._record["TransformInput"]["DataSource"]["S3DataSource"]
@@ -64,15 +42,18 @@ class TransformRun:
         if self._failures:
             more = f" {len(self._failures) - 1} more objects failed." if len(self._failures) > 1 else ""
             raise Failure(f"{self._failures[0]}{more}")
-        self._end("Completed")
+        self._finish("Completed")
 
     def _instance(self, share: list[inputs.Source]) -> None:
         with TransformInstance(
-            self._platform, self._name, self._model, environment(self._record), self._folder
+            self._platform, self._name, self._record["_Model"], environment(self._record), self._folder
         ) as instance:
-            instance.start(self._control)
-            self._send(instance, share)
-            instance.stop()
+            try:
+                instance.start(self._control)
+                self._send(instance, share)
+            finally:
+                if not self._control.closing.is_set():
+                    instance.stop()
 
     def _send(self, instance: TransformInstance, share: list[inputs.Source]) -> None:
         has_all = self._record.get("MaxConcurrentTransforms") and {"MaxPayloadInMB", "BatchStrategy"} <= set(
@@ -93,6 +74,7 @@ class TransformRun:
             chunked=how.payload is None,
             timeout=client.get("InvocationsTimeoutInSeconds", TRANSFORM_TIMEOUT_SECONDS),
             retries=client.get("InvocationsMaxRetries", TRANSFORM_RETRIES_RANGE[1]),
+            control=self._control,
         )
         work = ObjectWork(
             self._platform.books, Settings.of(self._record, how), sender, self._folder, self._control
@@ -103,11 +85,6 @@ class TransformRun:
                 self._failures.append(f"{reason}{instance.ended()}")
 
     def _end(self, status: str, **members: Any) -> None:
-        if not self._control.closing.is_set():
-            self._platform.records.update(
-                "transform-job",
-                self._name,
-                TransformJobStatus=status,
-                TransformEndTime=time.time(),
-                **members,
-            )
+        self._platform.records.update(
+            "transform-job", self._name, TransformJobStatus=status, TransformEndTime=time.time(), **members
+        )

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import IO, Any
 
 from longshore.emulator.faults import Failure
+from longshore.emulator.jobs.control import Control
 from longshore.limits import ERROR_BODY_MAX
 
 _BLOCK = 1 << 16
@@ -38,6 +39,7 @@ class Sender:
         chunked: bool,
         timeout: float,
         retries: int,
+        control: Control,
     ) -> None:
         """chunked: without Content-Length, MaxPayloadInMB 0 (C3). timeout: seconds for a whole answer."""
         self._addresses = addresses
@@ -45,6 +47,7 @@ class Sender:
         self._chunked = chunked
         self._timeout = timeout
         self._retries = retries
+        self._control = control
         self._kept = threading.local()  # its dictionary: address -> connection
 
     def send(self, body: bytes, where: str) -> bytes:
@@ -87,6 +90,7 @@ class Sender:
                 if number == self._retries:
                     tries = f" in {number + 1} tries" if number else ""
                     raise Failure(f"ClientError: {where}: the container {error}{tries}.") from None
+                self._control.check()
                 time.sleep(_RETRY_SECONDS * 2**number)
             except Failure as failure:
                 raise Failure(f"ClientError: {where}: the container {failure}.") from None
