@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from longshore.emulator.faults import AwsError
-from longshore.emulator.jobs import training
+from longshore.emulator.operations import training_jobs
 from longshore.emulator.platform import Platform
 
 PATH = "/_longshore/interrupt"
@@ -22,6 +22,6 @@ def interrupt(
     names = parse_qs(environ.get("QUERY_STRING", "")).get("job", [])
     if len(names) != 1:
         raise AwsError("ValidationException", f"Name one job: POST {PATH}?job=NAME.")
-    training.interrupt(platform, names[0])
+    training_jobs.interrupt(platform, names[0])
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
     return [b""]

@@ -133,7 +133,7 @@ class ProcessingRun(JobRun):
         isolated = self._record.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
         network: str | bool = not isolated
         if len(self._hosts) > 1:
-            network = f"longshore-{self._folder.name}"
+            network = self._folder.name
         entrypoint = self._app.get("ContainerEntrypoint")
         return Container(
             image=self._app["ImageUri"],

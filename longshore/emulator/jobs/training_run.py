@@ -199,7 +199,7 @@ class TrainingRun(JobRun):
             arguments = [] if entrypoint else ["train"]
         network: str | bool = not record["EnableNetworkIsolation"]
         if len(self._hosts) > 1:
-            network = f"longshore-{self._folder.name}"
+            network = self._folder.name
         return Container(
             image=self._image,
             entrypoint=tuple(entrypoint) if entrypoint else None,

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from longshore.emulator.jobs import processing, training
-from longshore.emulator.jobs.transform import job as transform
-from longshore.emulator.operations import endpoint_configs, endpoints, models, tags
+from longshore.emulator.operations import (
+    endpoint_configs,
+    endpoints,
+    models,
+    processing_jobs,
+    tags,
+    training_jobs,
+    transform_jobs,
+)
 from longshore.emulator.operations.base import Handler
 
 TABLE: dict[str, Handler] = {
@@ -12,7 +18,7 @@ TABLE: dict[str, Handler] = {
     **endpoint_configs.HANDLERS,
     **endpoints.HANDLERS,
     **tags.HANDLERS,
-    **training.HANDLERS,
-    **transform.HANDLERS,
-    **processing.HANDLERS,
+    **training_jobs.HANDLERS,
+    **transform_jobs.HANDLERS,
+    **processing_jobs.HANDLERS,
 }

@@ -152,9 +152,10 @@ class ObjectWork:
         if sent.future is None:
             yield from self._finish(target)
             return
-        while not wait([sent.future], _LOOK_SECONDS).done:
-            self._control.check()
         self._control.check()
+        while not sent.future.done():
+            wait([sent.future], _LOOK_SECONDS)
+            self._control.check()
         try:
             answer = sent.future.result()
             if target.reason is None and sent.batch is not None:
