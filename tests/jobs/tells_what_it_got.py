@@ -35,4 +35,5 @@ if (ROOT / "checkpoints").is_dir():
     (ROOT / "checkpoints" / "state").write_text("epoch 2")
 (ROOT / "output" / "message").write_text("All told.")
 print("loss=0.5; accuracy=0.7")
-print("loss=0.25; accuracy=none", file=sys.stderr)
+print("loss=0.25; accuracy=none")
+print("to stderr", file=sys.stderr)

@@ -88,7 +88,7 @@ def test_a_job_goes_through_its_statuses_to_a_model(emulator: EmulatorProcess, n
 
     (stream,) = emulator.log_lines(GROUP, f"{name}/").items()
     assert stream[0].startswith(f"{name}/algo-1-")
-    assert sorted(stream[1]) == ["loss=0.25; accuracy=none", "loss=0.5; accuracy=0.7"]
+    assert sorted(stream[1]) == ["loss=0.25; accuracy=none", "loss=0.5; accuracy=0.7", "to stderr"]
     measured = emulator.client("cloudwatch").list_metrics(
         Namespace=GROUP, Dimensions=[{"Name": "TrainingJobName", "Value": name}]
     )["Metrics"]
@@ -107,7 +107,7 @@ def test_several_hosts_know_each_other_and_share_what_is_sharded(
             "VolumeSizeInGB": 1,
             "InstanceGroups": [
                 {"InstanceGroupName": "first", "InstanceType": "ml.m5.large", "InstanceCount": 1},
-                {"InstanceGroupName": "rest", "InstanceType": "ml.c5.large", "InstanceCount": 2},
+                {"InstanceGroupName": "rest", "InstanceType": "ml.c5.xlarge", "InstanceCount": 2},
             ],
         },
         InputDataConfig=[

@@ -182,7 +182,7 @@ def test_after_the_last_try_the_answer_is_told(emulator: EmulatorProcess, name: 
     client = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 5}
     transform(emulator, name, {"BUSY": "2"}, given=CSV, ModelClientConfig=client)
     reason = emulator.ended("Transform", name)["FailureReason"]
-    assert reason.endswith("in/a.csv, request 1: the container answered 503: busy in 2 tries.")
+    assert reason.endswith("in/a.csv, request 1: the container answered 503: busy (tried 2 times)")
 
 
 def test_a_container_that_hangs_is_given_up(emulator: EmulatorProcess, name: str) -> None:

@@ -82,7 +82,7 @@ class TransformRun(JobRun):
         for source, reason in work.run(share):
             instance.data_log(f"{source.uri.bucket}/{source.uri.key}: {reason}")
             with self._lock:
-                self._failures.append(f"{reason}{instance.ended()}")
+                self._failures.append(reason + instance.ended())
 
     def _end(self, status: str, **members: Any) -> None:
         self._platform.records.update(

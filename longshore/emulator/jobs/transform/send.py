@@ -88,12 +88,12 @@ class Sender:
                 return once()
             except _Again as error:
                 if number == self._retries:
-                    tries = f" in {number + 1} tries" if number else ""
-                    raise Failure(f"ClientError: {where}: the container {error}{tries}.") from None
+                    tries = f" (tried {number + 1} times)" if number else ""
+                    raise Failure(f"ClientError: {where}: the container {error}{tries}") from None
                 self._control.check()
                 time.sleep(_RETRY_SECONDS * 2**number)
             except Failure as failure:
-                raise Failure(f"ClientError: {where}: the container {failure}.") from None
+                raise Failure(f"ClientError: {where}: the container {failure}") from None
         return None
 
     def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
@@ -147,6 +147,9 @@ class Sender:
                 if left <= 0:
                     raise TimeoutError
                 connection.sock.settimeout(left)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        response.read()  # nothing more comes, but only this frees the connection for the next request
 
 
 class _Connection(http.client.HTTPConnection):
