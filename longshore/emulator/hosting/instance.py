@@ -84,6 +84,11 @@ class Instance:
             self._in_flight -= 1
             self._condition.notify_all()
 
+    def suspect(self) -> None:
+        """A request has found it gone, or going: no more of them unless it answers a ping now."""
+        if not self._ping():
+            self._bad_pings = max(self._bad_pings, _BAD_PINGS)
+
     def drain(self, seconds: float) -> None:
         """Take no more requests, and wait for those in flight."""
         with self._condition:

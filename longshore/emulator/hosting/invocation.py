@@ -53,6 +53,7 @@ def invoke(
             break
         except urllib3.exceptions.NewConnectionError:
             # Nothing has reached it: another instance may have the request.
+            instance.suspect()
             tried.add(instance.id)
         except urllib3.exceptions.TimeoutError as error:
             if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
@@ -60,6 +61,7 @@ def invoke(
             else:
                 raise timed_out(platform, name) from None
         except urllib3.exceptions.HTTPError as error:
+            instance.suspect()
             raise broken(platform, name, error) from None
         finally:
             instance.release()
