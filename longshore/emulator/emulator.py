@@ -14,6 +14,7 @@ from longshore.emulator.owners import Owner
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
 from longshore.emulator.server import Front, Server
+from longshore.emulator.state import State
 from longshore.engines.choose import choose, engines
 from longshore.errors import UserError
 
@@ -29,27 +30,39 @@ _TRUST = {
 
 
 class Emulator:
-    """Answers on its port as soon as this is made; UserError where the port cannot be had."""
+    """Answers on its port as soon as this is made; UserError where the port or the state cannot be had.
+
+    removed: the names of what a killed emulator had left, and this one has removed.
+    """
 
     def __init__(self, port: int, account: str, region: str, state: Path | None = None) -> None:
+        self._state = State(state, account, region) if state else None
+        if self._state is not None:
+            self._state.load()
         self._server = Server(port)
         self._owner = Owner()
         self.removed = self._bury_the_dead()
         books = Books(account, region, (state or self._owner.folder) / "objects", keep=state is not None)
+        records = Records(account, region)
+        if self._state is not None:
+            self._state.restore(books, records)
         self.platform = Platform(
             account=account,
             region=region,
             address=f"http://127.0.0.1:{self._server.port}",
             folder=self._owner.folder,
             books=books,
-            records=Records(account, region),
+            records=records,
             fleet=Fleet(choose, books, self._owner.mark),
             choose=choose,
         )
         books.create_role(ROLE, json.dumps(_TRUST))
+        if self._state is not None:
+            self._state.keep(books, records)
         self._server.wsgi_app = Front(self.platform, {interrupt.PATH: interrupt.interrupt})
         self._thread = threading.Thread(target=self._server.serve, name="server", daemon=True)
         self._thread.start()
+        self.platform.endpoints.resume()
 
     @property
     def role(self) -> str:
@@ -61,6 +74,8 @@ class Emulator:
         self.platform.stopping.set()
         self._server.stop()
         self.platform.fleet.close()
+        if self._state is not None:
+            self._state.close(self.platform.books, self.platform.records)
         self.platform.books.shelf.close()
         self._owner.close()
 

@@ -62,7 +62,7 @@ class Front:
             page = self._pages.get(path) if path == "/" or path.startswith(PAGES) else None
             if page is not None and scope is None:
                 return page(self._platform, environ, start_response)
-            return self._downloads(environ, start_response) or self._moto(environ, start_response)
+            return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
             return _refuse(error, start_response)
         except Exception:  # noqa: BLE001  # any fault of ours is told, and the server goes on
@@ -87,7 +87,13 @@ class Front:
             raise AwsError("UnknownOperationException", f"The emulator does not know {operation}.")
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        return self._ask_moto(environ, start_response)
+
+    def _ask_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._moto(environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            self._platform.books.changed()
+        return answer
 
     def _check_region(self, scope: re.Match[str] | None) -> None:
         if scope is not None and scope[1] != self._platform.region:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -38,6 +38,7 @@ class Books:
         self.region = region
         self.shelf = Shelf(folder, keep=keep)
         keep_on(self.shelf)
+        self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()
         self._application: Any = None
 
@@ -67,6 +68,7 @@ class Books:
         """Make a bucket; nothing where it is there."""
         if not self.bucket_exists(bucket):
             self._s3.create_bucket(bucket, self.region)
+            self.changed()
 
     def list_objects(self, bucket: str, prefix: str = "") -> list[StoredObject]:
         """The objects whose keys begin so, sorted by key; AwsError where there is no such bucket."""
@@ -111,11 +113,13 @@ class Books:
             put._etag = None
         if content_type:
             put.set_metadata({"Content-Type": content_type})
+        self.changed()
 
     def delete(self, bucket: str, key: str) -> None:
         """Remove an object; nothing where it is not there."""
         if self.find_object(bucket, key) is not None:
             self._s3.delete_object(bucket, key)
+            self.changed()
 
     # CloudWatch Logs
 
@@ -127,6 +131,7 @@ class Books:
             batch = [{"timestamp": int(when * 1000), "message": text} for when, text in events]
             if batch:
                 self._logs.groups[group].put_log_events(stream, batch)
+                self.changed()
 
     def log_lines(self, group: str, stream: str) -> list[str]:
         """What is in a stream; nothing where there is none."""

@@ -29,6 +29,7 @@ class Shelf:
         self._keep = keep
         self._lock = threading.Lock()
         self._garbage: list[Path] = []
+        self._restored: set[str] = set()
         self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
         self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
@@ -59,11 +60,20 @@ class Shelf:
         with self._lock:
             self._garbage = self._garbage[len(paths) :]
 
-    def keep_only(self, names: set[str]) -> None:
-        """Remove what a killed emulator wrote after its last state."""
-        for path in self.folder.iterdir():
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+    def restored(self, number: int) -> Content:
+        """The content that a state names."""
+        self._restored.add(str(number))
+        return Content(self, number)
+
+    def keep_only_what_was_restored(self) -> None:
+        """Remove what a killed emulator wrote after its last state; FileNotFoundError where a content has
+        gone.
+        """
+        there = {path.name for path in self.folder.iterdir()}
+        for name in there - self._restored:
+            (self.folder / name).unlink()
+        for name in self._restored - there:
+            raise FileNotFoundError(f"there is no {self.folder / name}")
 
     def close(self) -> None:
         """Nothing is removed from here on: at Python's exit objects are torn down that are to survive it."""
@@ -159,7 +169,7 @@ def keep_on(shelf: Shelf) -> None:
 
     def set_state(key: Any, state: dict[str, Any]) -> None:
         key.__dict__.update(state)
-        key._value_buffer = Content(shelf, state["_value_buffer"])
+        key._value_buffer = shelf.restored(state["_value_buffer"])
         key.lock = threading.Lock()
 
     patched: Any = models

@@ -120,7 +120,7 @@ class Instance:
                 code = self._launched.running.wait(_PING_EVERY_SECONDS)
             except UserError as error:
                 return str(error)
-            if self._leaving.is_set():
+            if self._leaving.is_set() or self._platform.stopping.is_set():
                 return None
             if code is not None:
                 return f"it ended with exit code {code}"
