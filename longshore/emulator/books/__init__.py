@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from longshore.emulator.books.objects import Content, Shelf, keep_on
+from longshore.emulator.books.objects import Content, Shelf
+from longshore.emulator.books.patched import keep_on
+from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 
 
@@ -48,7 +50,8 @@ class Books:
         if self._application is None:
             from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-            self._application = DomainDispatcherApplication(create_backend_app)
+            moto = DomainDispatcherApplication(create_backend_app)
+            self._application = Uploads(self.shelf, moto)
         return self._application
 
     def knows(self, operation: str) -> bool:

@@ -8,11 +8,13 @@ file.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 _BLOCK = 1 << 20
 
@@ -32,11 +34,38 @@ class Shelf:
         self._restored: set[str] = set()
         self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
+        self.incoming = folder.with_name("incoming")  # uploads that are not yet an object's
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        self.incoming.mkdir()
+        self._instead = threading.local()
         self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
 
     def new(self) -> Content:
         """A content without bytes and, before its first write, without a file."""
         return Content(self, next(self._numbers))
+
+    @contextmanager
+    def replacing_empty(self, path: Path) -> Iterator[None]:
+        """In this thread, what is written into a content without a byte is this file, which is moved there."""
+        self._instead.path = path
+        try:
+            yield
+        finally:
+            self._instead.path = None
+
+    def instead(self) -> Path | None:
+        """The file that replacing_empty() has named in this thread; once."""
+        path: Path | None = getattr(self._instead, "path", None)
+        self._instead.path = None
+        return path
+
+    def join(self, contents: list[Content]) -> Path:
+        """A new file with the bytes of all of them, one behind the other."""
+        with tempfile.NamedTemporaryFile(dir=self.incoming, delete=False) as target:
+            for content in contents:
+                with content.open() as source:
+                    shutil.copyfileobj(source, target, _BLOCK)
+        return Path(target.name)
 
     def discard(self, path: Path) -> None:
         """The content of an object that is no more."""
@@ -101,17 +130,15 @@ class Content:
         self._at = to
         return to
 
-    def truncate(self) -> None:
-        """Empty it; moto does so only before it writes all of it."""
-        self.path.write_bytes(b"")
-
-    def write(self, data: bytes | Spliced) -> int:
-        """All of it, at once."""
-        if isinstance(data, Spliced):
-            data.write_to(self.path)
+    def write(self, data: bytes | Path) -> int:
+        """All of it, at once: bytes, or a file, which is moved here. How many bytes that were."""
+        if not data:
+            data = self._shelf.instead() or data
+        if isinstance(data, Path):
+            self.take(data)
         else:
             self.path.write_bytes(data)
-        return len(data)
+        return self.path.stat().st_size
 
     def read(self, size: int = -1) -> bytes:
         """From where seek() set it, or the last read ended."""
@@ -132,47 +159,3 @@ class Content:
     def close(self) -> None:
         """The object is no more."""
         self._shelf.discard(self.path)
-
-
-class Spliced:
-    """The parts of an upload, one behind the other: stands for bytes that nobody wants in memory."""
-
-    def __init__(self, parts: list[Path]) -> None:
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return sum(part.stat().st_size for part in self._parts)
-
-    def write_to(self, path: Path) -> None:
-        """Copy all parts into one file, in the kernel where it can."""
-        with path.open("wb") as target:
-            for part in self._parts:
-                with part.open("rb") as source:
-                    left = part.stat().st_size
-                    while left > 0:
-                        left -= os.sendfile(target.fileno(), source.fileno(), None, left)
-
-
-def keep_on(shelf: Shelf) -> None:
-    """From now on moto's objects are on this shelf."""
-    from moto.s3 import models
-
-    class _Files:
-        @staticmethod
-        def SpooledTemporaryFile(*_: Any, **__: Any) -> Content:
-            return shelf.new()
-
-    def get_state(key: Any) -> dict[str, Any]:
-        state = {**key.__dict__, "_value_buffer": key._value_buffer.number}
-        del state["lock"]
-        return state
-
-    def set_state(key: Any, state: dict[str, Any]) -> None:
-        key.__dict__.update(state)
-        key._value_buffer = shelf.restored(state["_value_buffer"])
-        key.lock = threading.Lock()
-
-    patched: Any = models
-    patched.tempfile = _Files
-    patched.FakeKey.__getstate__ = get_state
-    patched.FakeKey.__setstate__ = set_state
