@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
+from xml.sax.saxutils import escape
 
 _STATUS_TEXT = {
     400: "Bad Request",
@@ -15,6 +16,7 @@ _STATUS_TEXT = {
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
+    507: "Insufficient Storage",
     530: "Dependency Failed",
 }
 
@@ -58,6 +60,10 @@ class AwsError(Exception):
         """
         members = {"__type": self.code, "message": self.message, "Message": self.message, **self.details}
         return json.dumps(members).encode()
+
+    def xml(self) -> bytes:
+        """As S3 has it."""
+        return f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>".encode()
 
 
 def not_found(kind: str, name: str) -> AwsError:

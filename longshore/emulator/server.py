@@ -4,6 +4,7 @@ moto.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -65,10 +66,19 @@ class Front:
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
             return _refuse(error, start_response)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                return self._fail(environ, start_response)
+            # A status that no client tries again: it would only wait for what does not get better.
+            full = AwsError("InsufficientStorage", f"The emulator's disk is full: {error}.", 507)
+            return _refuse(full, start_response, as_xml=service == "s3")
         except Exception:  # noqa: BLE001  # any fault of ours is told, and the server goes on
-            _log.exception("%s %s", environ["REQUEST_METHOD"], path)
-            unknown = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
-            return _refuse(unknown, start_response)
+            return self._fail(environ, start_response)
+
+    def _fail(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        _log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        fault = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
+        return _refuse(fault, start_response)
 
     def _control(self, operation: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = read_body(environ)
@@ -175,8 +185,9 @@ def _request(operation: str, body: bytes) -> dict[str, Any]:
     return request
 
 
-def _refuse(error: AwsError, start_response: StartResponse) -> Iterable[bytes]:
-    body = error.body()
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
+def _refuse(error: AwsError, start_response: StartResponse, *, as_xml: bool = False) -> Iterable[bytes]:
+    body = error.xml() if as_xml else error.body()
+    kind = "application/xml" if as_xml else "application/x-amz-json-1.1"
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
     start_response(error.status_line, [*headers, *error.headers()])
     return [body]

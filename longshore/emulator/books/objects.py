@@ -46,7 +46,7 @@ class Shelf:
 
     @contextmanager
     def replacing_empty(self, path: Path) -> Iterator[None]:
-        """In this thread, what is written into a content without a byte is this file, which is moved there."""
+        """In this thread, what is written into a content without a byte is this file, moved there."""
         self._instead.path = path
         try:
             yield

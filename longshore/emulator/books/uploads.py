@@ -1,4 +1,4 @@
-"""PutObject and UploadPart as a stream: a large body goes into a file as it comes, and moto gets an empty one.
+"""PutObject and UploadPart as a stream: a large body goes into a file as it comes, and moto is told of none.
 
 moto would hold it in memory several times over.
 """

@@ -61,6 +61,9 @@ class Instance:
             raise Failure(
                 f"The container for production variant {self._variant} could not be started. {error}"
             ) from error
+        except OSError as error:
+            self.remove()
+            raise Failure(f"This machine refuses what the container needs: {error}.") from error
         except BaseException:
             self.remove()
             raise
