@@ -9,7 +9,7 @@ from typing import Any
 from longshore import limits
 from longshore.emulator.faults import Failure
 
-_STRATEGIES = {"MULTIRECORD": "MultiRecord", "SINGLERECORD": "SingleRecord"}
+_TOLD = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}  # as containers spell it
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,20 @@ def environment(job: Mapping[str, Any]) -> dict[str, str]:
     if "MaxPayloadInMB" in job:
         told["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(job["MaxPayloadInMB"])
     if "BatchStrategy" in job:
-        told["SAGEMAKER_BATCH_STRATEGY"] = {v: k for k, v in _SPELLINGS.items()}[job["BatchStrategy"]]
+        told["SAGEMAKER_BATCH_STRATEGY"] = _TOLD[job["BatchStrategy"]]
     if job.get("MaxConcurrentTransforms"):
         told["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(job["MaxConcurrentTransforms"])
     return {**job.get("Environment", {}), **told}
 
 
-_SPELLINGS = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
-
-
 def plan(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> SendingPlan:
     """wanted: the container's /execution-parameters; Failure where they cannot be."""
-    concurrency = job.get("MaxConcurrentTransforms") or _whole_number(
-        wanted, "MaxConcurrentTransforms", 1, least=1
-    )
+    told = job.get("MaxConcurrentTransforms")
+    concurrency = told or _whole_number(wanted, "MaxConcurrentTransforms", 1, least=1)
     if "MaxPayloadInMB" in job:
         megabytes = job["MaxPayloadInMB"]
+        if not told:  # the container could not know how large its payloads would be
+            concurrency = min(concurrency, limits.TRANSFORM_TOTAL_MB // max(1, megabytes))
     else:
         megabytes = _whole_number(wanted, "MaxPayloadInMB", limits.TRANSFORM_PAYLOAD_MB, least=0)
     strategy = job.get("BatchStrategy") or _strategy(wanted.get("BatchStrategy", "MULTI_RECORD"))
@@ -70,7 +68,8 @@ def _whole_number(wanted: Mapping[str, Any], name: str, default: int, *, least: 
 
 
 def _strategy(text: object) -> str:
-    strategy = _STRATEGIES.get(str(text).upper().replace("_", ""))
+    spelled = {told.replace("_", ""): strategy for strategy, told in _TOLD.items()}
+    strategy = spelled.get(str(text).upper().replace("_", ""))
     if strategy is None:
         raise Failure(
             f"ClientError: /execution-parameters: BatchStrategy is {text!r}, and must be MULTI_RECORD or"

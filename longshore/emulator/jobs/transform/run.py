@@ -40,7 +40,7 @@ class TransformRun(JobRun):
             for future in [pool.submit(self._instance, share) for share in shares]:
                 future.result()
         if self._failures:
-            more = f" {len(self._failures) - 1} more objects failed." if len(self._failures) > 1 else ""
+            more = f" ({len(self._failures) - 1} more objects failed)" if len(self._failures) > 1 else ""
             raise Failure(f"{self._failures[0]}{more}")
         self._finish("Completed")
 
