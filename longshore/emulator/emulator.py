@@ -10,6 +10,7 @@ from pathlib import Path
 from longshore.emulator.books import Books
 from longshore.emulator.containers import Fleet
 from longshore.emulator.jobs import interrupt
+from longshore.emulator.jobs.abandoned import fail_abandoned
 from longshore.emulator.owners import Owner
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
@@ -46,6 +47,7 @@ class Emulator:
         records = Records(account, region)
         if self._state is not None:
             self._state.restore(books, records)
+            fail_abandoned(records)
         self.platform = Platform(
             account=account,
             region=region,
