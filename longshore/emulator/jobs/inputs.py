@@ -33,16 +33,12 @@ class Source(NamedTuple):
 def check(books: Books, uri: S3Uri, role: str | None, region: str) -> None:
     """AwsError, in SageMaker's words, where no object is there to be read."""
     if not books.bucket_exists(uri.bucket) or not books.list_objects(*uri):
-        by = (
-            f' that the role "{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}",'
-            if role
-            else ""
-        )
+        allowed = f', and that the role "{role}" has "s3:ListBucket" permissions on bucket "{uri.bucket}"'
         raise AwsError(
             "ValidationException",
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that'
-            f" the bucket exists in the selected region ({region}),{by} and that objects exist under that S3"
-            " prefix.",
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the'
+            f" bucket exists in the selected region ({region}), that objects exist under that S3 prefix"
+            f"{allowed if role else ''}.",
         )
 
 

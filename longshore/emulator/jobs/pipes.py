@@ -63,7 +63,8 @@ class Pipe:
     def close(self) -> None:
         """End it; its readers are to be gone, because one that has stopped to read would hold it up."""
         self._closed.set()
-        self._thread.join(1)
+        if self._thread.is_alive():
+            self._thread.join(1)
 
     def _make(self, epoch: int) -> Path:
         path = self._path.with_name(f"{self._path.name}_{epoch}")

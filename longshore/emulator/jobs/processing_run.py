@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,14 @@ class ProcessingRun(JobRun):
             if target["S3UploadMode"] == "Continuous"
         ]
         seconds = self._record["StoppingCondition"]["MaxRuntimeInSeconds"]
-        with Hosts(self._platform.fleet, self._control) as hosts:
+        with ExitStack() as stack:
+            hosts = stack.enter_context(Hosts(self._platform.fleet, self._control))
             epoch = int(time.time() * 1000)
             for host in self._hosts:
                 hosts.start(host.name, self._container(host), LOG_GROUP, f"{self._name}/{host.name}-{epoch}")
             for follower in followers:
                 follower.start()
+                stack.callback(follower.halt)
             outcome = hosts.wait(time.monotonic() + seconds, limits.TRAINING_STOP_SECONDS)
             if outcome.how == "closing":
                 return

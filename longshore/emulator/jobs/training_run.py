@@ -57,6 +57,9 @@ class TrainingRun(JobRun):
                 break
             self._move("Interrupted")
             self._control.check()
+            if time.monotonic() >= deadline:
+                self._finish("MaxWaitTimeExceeded")
+                return
             self._move("Starting")
         if outcome.how == "closing":
             return
@@ -81,7 +84,7 @@ class TrainingRun(JobRun):
         check_image(self._platform, self._image)
         self._move("Downloading", **self._started_now())
         for host in self._hosts:
-            shutil.rmtree(self._ml(host), ignore_errors=True)
+            shutil.rmtree(self._folder / host.name, ignore_errors=True)
         pipes = [pipe for host in self._hosts for pipe in self._lay_out(host)]
         followers = self._followers()
         self._control.check()
@@ -99,6 +102,7 @@ class TrainingRun(JobRun):
                 pipe.start()
             for follower in followers:
                 follower.start()
+                stack.callback(follower.halt)
             outcome = hosts.wait(began + seconds, limits.TRAINING_STOP_SECONDS)
             self._training_seconds += time.monotonic() - began
             if outcome.failed is not None:

@@ -87,10 +87,14 @@ class Follower:
         """Look from now on."""
         self._thread.start()
 
-    def finish(self) -> None:
-        """Stop to look, and upload what is not yet there."""
+    def halt(self) -> None:
+        """Look no more."""
         self._ended.set()
         self._thread.join()
+
+    def finish(self) -> None:
+        """Look no more, and upload what is not yet there."""
+        self.halt()
         self._look(also_fresh=True)
 
     def _run(self) -> None:
