@@ -11,7 +11,8 @@ from longshore.emulator.faults import AwsError
 from longshore.emulator.records import KINDS, KindName, Record, Records
 from longshore.emulator.validation import summary_members
 
-_PAGE = 100  # items of a page where the request does not say
+_PAGE = 10  # items of a page where the request does not say
+_ASCENDING = ("training-job", "processing-job")  # where the request does not say; all others descend
 
 
 def list_records(
@@ -30,7 +31,7 @@ def list_records(
     by = {"Name": name_member, "Status": about.status or "CreationTime"}.get(
         request.get("SortBy", ""), "CreationTime"
     )
-    default = "Ascending" if by == name_member and kind.endswith("job") else "Descending"
+    default = "Ascending" if kind in _ASCENDING else "Descending"
     chosen.sort(
         key=lambda record: (record.get(by), record["CreationTime"], record[name_member]),
         reverse=request.get("SortOrder", default) == "Descending",

@@ -110,7 +110,8 @@ class Hosting:
         return getattr(self._unchecked, operation)(**request)
 
     def names(self) -> list[str]:
-        return [item["EndpointName"] for item in self.sagemaker.list_endpoints()["Endpoints"]]
+        pages = self.sagemaker.get_paginator("list_endpoints").paginate()
+        return [item["EndpointName"] for page in pages for item in page["Endpoints"]]
 
     def delete(self, name: str) -> None:
         """Delete it, and wait until it has gone."""
