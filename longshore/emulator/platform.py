@@ -27,8 +27,8 @@ class Platform:
     """The emulated SageMaker of one account and region.
 
     address: the emulator's own, 'http://127.0.0.1:4577'. folder: for files of the moment, such as what is
-    mounted at /opt/ml; each user makes a folder of its own below it (`scratch`) and removes it. stopping: set
-    when the emulator goes; whoever waits for something waits for this too.
+    mounted at /opt/ml; who needs some makes a folder below it, and removes it. stopping: set when the
+    emulator goes; whoever waits for something waits for this too.
     """
 
     account: str

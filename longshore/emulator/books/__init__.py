@@ -108,21 +108,10 @@ class Books:
         """Put an object: bytes, or a file, which is moved away; AwsError where there is no such bucket."""
         if not self.bucket_exists(bucket):
             raise AwsError("ValidationException", f'No S3 bucket is named "{bucket}".')
-        put = self._s3.put_object(bucket, key, source if isinstance(source, bytes) else b"")
-        if not isinstance(source, bytes):
-            size = source.stat().st_size
-            put._value_buffer.take(source)
-            put.contentsize = size
-            put._etag = None
+        put = self._s3.put_object(bucket, key, source)
         if content_type:
             put.set_metadata({"Content-Type": content_type})
         self.changed()
-
-    def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; nothing where it is not there."""
-        if self.find_object(bucket, key) is not None:
-            self._s3.delete_object(bucket, key)
-            self.changed()
 
     # CloudWatch Logs
 
@@ -135,13 +124,6 @@ class Books:
             if batch:
                 self._logs.groups[group].put_log_events(stream, batch)
                 self.changed()
-
-    def log_lines(self, group: str, stream: str) -> list[str]:
-        """What is in a stream; nothing where there is none."""
-        with self._log_lock:
-            found = self._logs.groups.get(group)
-            kept = found.streams.get(stream) if found is not None else None
-            return [event.message for event in kept.events] if kept is not None else []
 
     # CloudWatch
 

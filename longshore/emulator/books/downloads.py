@@ -37,7 +37,10 @@ class Downloads:
         status, headers = self._head(environ)
         if status != 200:
             return None
-        stream = content.open()
+        try:
+            stream = content.open()
+        except FileNotFoundError:  # it has just been replaced
+            return None
         size = stream.seek(0, 2)
         start, end = _span(environ.get("HTTP_RANGE", ""), size)
         if start >= end and environ.get("HTTP_RANGE") and size:

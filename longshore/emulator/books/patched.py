@@ -36,6 +36,15 @@ def keep_on(shelf: Shelf) -> None:
         key._value_buffer.seek(0)
         key.contentsize = key._value_buffer.write(value)
 
+    def etag(key: Any) -> str:
+        # By a stream of its own: several threads may ask at once, and moto's reads share one position.
+        if key._etag is None:
+            with key._value_buffer.open() as content:
+                key._etag = hashlib.file_digest(
+                    content, lambda: hashlib.md5(usedforsecurity=False)
+                ).hexdigest()
+        return f'"{key._etag}"'
+
     def complete(multipart: Any, body: Iterable[tuple[int, str]]) -> tuple[Path, str, Any]:
         wanted = list(body)
         parts = [multipart.parts.get(number) for number, _ in wanted]
@@ -59,6 +68,7 @@ def keep_on(shelf: Shelf) -> None:
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
     models.FakeKey.value = property(models.FakeKey.value.fget, set_value)
+    models.FakeKey.etag = property(etag)
     models.FakeMultipart.complete = complete
     models.tempfile = _Files
     models.FakeKey.__getstate__ = get_state

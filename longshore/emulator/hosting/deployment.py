@@ -41,6 +41,11 @@ class Variant:
         self._turn = itertools.count()
 
     @property
+    def size(self) -> int:
+        """How many instances take their turn now."""
+        return len(self._instances)
+
+    @property
     def startup_seconds(self) -> float:
         """How long an instance may take until it is healthy."""
         return float(self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS))
@@ -81,7 +86,7 @@ class Variant:
             "VariantName": self.name,
             "CurrentWeight": self.weight,
             "DesiredWeight": self.weight,
-            "CurrentInstanceCount": len(self._instances),
+            "CurrentInstanceCount": self.size,
             "DesiredInstanceCount": self.count,
         }
 
@@ -101,6 +106,7 @@ class Variant:
                 return
             self._instances.remove(instance)
         instance.remove()
+        said = ""
         while not self._platform.stopping.is_set():
             with self._lock:
                 if len(self._instances) >= self.count:
@@ -109,7 +115,9 @@ class Variant:
             try:
                 fresh.start(self.startup_seconds)
             except Failure as failure:
-                _log.warning("endpoint %s: %s", self._endpoint, failure)
+                if str(failure) != said:
+                    _log.warning("endpoint %s: %s", self._endpoint, failure)
+                said = str(failure)
                 self._platform.stopping.wait(_REPLACE_SECONDS)
                 continue
             with self._lock:
@@ -168,18 +176,7 @@ class Deployment:
         """Drain and stop all instances."""
         for variant in self.variants.values():
             variant.count = 0
-        stop_all(
-            [
-                instance
-                for variant in self.variants.values()
-                for instance in variant.take(variant_size(variant))
-            ]
-        )
-
-
-def variant_size(variant: Variant) -> int:
-    """How many instances take their turn now."""
-    return int(variant.describe()["CurrentInstanceCount"])
+        stop_all([instance for variant in self.variants.values() for instance in variant.take(variant.size)])
 
 
 def start_all(instances: list[tuple[Instance, float]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from longshore.emulator.faults import AwsError, Failure
-from longshore.emulator.hosting.deployment import Deployment, start_all, stop_all, variant_size
+from longshore.emulator.hosting.deployment import Deployment, start_all, stop_all
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.operations.models import model_containers
 from longshore.emulator.platform import Platform
@@ -124,7 +124,7 @@ class Endpoints:
                 variant.weight = change.get("DesiredWeight", variant.weight)
                 variant.count = change.get("DesiredInstanceCount", variant.count)
                 variant.add([one for name, one in added if name == variant.name])
-                leaving += variant.take(max(0, variant_size(variant) - variant.count))
+                leaving += variant.take(max(0, variant.size - variant.count))
             self._in_service(name, deployment)
             stop_all(leaving)
 
