@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from longshore.emulator.books import Books
@@ -37,34 +38,44 @@ class Emulator:
     """
 
     def __init__(self, port: int, account: str, region: str, state: Path | None = None) -> None:
-        self._state = State(state, account, region) if state else None
-        if self._state is not None:
-            self._state.load()
-        self._server = Server(port)
-        self._owner = Owner()
-        self.removed = self._bury_the_dead()
-        books = Books(account, region, (state or self._owner.folder) / "objects", keep=state is not None)
-        records = Records(account, region)
-        if self._state is not None:
-            self._state.restore(books, records)
-            fail_abandoned(records)
-        self.platform = Platform(
-            account=account,
-            region=region,
-            address=f"http://127.0.0.1:{self._server.port}",
-            folder=self._owner.folder,
-            books=books,
-            records=records,
-            fleet=Fleet(choose, books, self._owner.mark),
-            choose=choose,
-        )
-        books.create_role(ROLE, json.dumps(_TRUST))
-        if self._state is not None:
-            self._state.keep(books, records)
-        self._server.wsgi_app = Front(self.platform, {interrupt.PATH: interrupt.interrupt})
-        self._thread = threading.Thread(target=self._server.serve, name="server", daemon=True)
-        self._thread.start()
-        self.platform.endpoints.resume()
+        # What was begun ends in the opposite order, after a failure here as in close().
+        with ExitStack() as undo:
+            kept = State(state, account, region) if state else None
+            if kept is not None:
+                kept.load()
+            owner = Owner()
+            undo.callback(owner.close)
+            books = Books(account, region, (state or owner.folder) / "objects", keep=kept is not None)
+            undo.callback(books.shelf.close)
+            records = Records(account, region)
+            if kept is not None:
+                kept.restore(books, records)
+                fail_abandoned(records)
+            server = Server(port)
+            undo.callback(server.stop)
+            self.removed = _bury_the_dead(owner)
+            fleet = Fleet(choose, books, owner.mark)
+            self.platform = Platform(
+                account=account,
+                region=region,
+                address=f"http://127.0.0.1:{server.port}",
+                folder=owner.folder,
+                books=books,
+                records=records,
+                fleet=fleet,
+                choose=choose,
+            )
+            books.create_role(ROLE, json.dumps(_TRUST))
+            if kept is not None:
+                kept.keep(books, records)
+                undo.callback(kept.close, books, records)
+            undo.callback(fleet.close)
+            undo.callback(server.stop)  # once more, because requests end before containers
+            undo.callback(self.platform.stopping.set)
+            server.wsgi_app = Front(self.platform, {interrupt.PATH: interrupt.interrupt})
+            threading.Thread(target=server.serve, name="server", daemon=True).start()
+            self.platform.endpoints.resume()
+            self._undo = undo.pop_all()
 
     @property
     def role(self) -> str:
@@ -73,21 +84,17 @@ class Emulator:
 
     def close(self) -> None:
         """Take no more requests, end all containers, and remove every file that is not the state's."""
-        self.platform.stopping.set()
-        self._server.stop()
-        self.platform.fleet.close()
-        if self._state is not None:
-            self._state.close(self.platform.books, self.platform.records)
-        self.platform.books.shelf.close()
-        self._owner.close()
+        self._undo.close()
 
-    def _bury_the_dead(self) -> list[str]:
-        removed: list[str] = []
-        for mark in self._owner.dead():
-            try:
-                for engine in engines():
-                    removed += engine.clean(mark)
-                self._owner.bury(mark)
-            except UserError as error:
-                _log.warning("What a killed emulator left could not be removed: %s", error)
-        return removed
+
+def _bury_the_dead(owner: Owner) -> list[str]:
+    """Remove what killed emulators left; what containers and processes that were, by name."""
+    removed: list[str] = []
+    for mark in owner.dead():
+        try:
+            for engine in engines():
+                removed += engine.clean(mark)
+            owner.bury(mark)
+        except UserError as error:
+            _log.warning("What a killed emulator left could not be removed: %s", error)
+    return removed

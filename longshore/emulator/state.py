@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from longshore.emulator.books import Books, pickled
-from longshore.emulator.records import KINDS, Records
+from longshore.emulator.records import Records
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -82,7 +82,6 @@ class State:
         except Exception as error:  # whatever a damaged pickle makes of itself
             raise self._damaged(error) from error
         self._kept = {}
-        _end_jobs(records)
 
     def changed(self) -> None:
         """Something is to be written soon."""
@@ -144,21 +143,9 @@ class State:
 
     def _damaged(self, error: Exception) -> UserError:
         about = self._kept.get("about", {}) if isinstance(self._kept, dict) else {}
-        moto = (
-            f" It was written with moto {about['moto']}, and this is {self._about['moto']}." if about else ""
-        )
+        was, now = about.get("moto"), self._about["moto"]
+        moto = f" It was written with moto {was}, and this is {now}." if was not in (None, now) else ""
         return self._unusable(
             f"the file `state` in it is damaged ({type(error).__name__}: {error}).{moto}",
             "Put a copy of the folder in its place, or move it away to begin afresh.",
         )
-
-
-def _end_jobs(records: Records) -> None:
-    """No job survives its emulator: its containers are gone."""
-    for kind, about in KINDS.items():
-        if about.status and kind != "endpoint":
-            for record in records.all(kind):
-                if record[about.status] in ("InProgress", "Stopping"):
-                    reason = "The emulator was stopped while this ran."
-                    changes = {about.status: "Failed", "FailureReason": reason}
-                    records.update(kind, record[f"{about.stem}Name"], **changes)
