@@ -13,6 +13,7 @@ from longshore.emulator.containers import Fleet
 from longshore.emulator.jobs import interrupt
 from longshore.emulator.jobs.abandoned import fail_abandoned
 from longshore.emulator.owners import Owner
+from longshore.emulator.page.routes import PAGE
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
 from longshore.emulator.server import Front, Server
@@ -72,7 +73,7 @@ class Emulator:
             undo.callback(fleet.close)
             undo.callback(server.stop)  # once more, because requests end before containers
             undo.callback(self.platform.stopping.set)
-            server.wsgi_app = Front(self.platform, {interrupt.PATH: interrupt.interrupt})
+            server.wsgi_app = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})
             threading.Thread(target=server.serve, name="server", daemon=True).start()
             self.platform.endpoints.resume()
             self._undo = undo.pop_all()

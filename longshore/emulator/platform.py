@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from longshore.emulator.books import Books
 from longshore.emulator.containers import Fleet
 from longshore.emulator.faults import AwsError
+from longshore.emulator.hosting.latency import Latency
 from longshore.emulator.jobs.control import RunningJobs
 from longshore.emulator.records import Records
 from longshore.engines.base import Choose
@@ -41,6 +42,7 @@ class Platform:
     choose: Choose
     stopping: threading.Event = field(default_factory=threading.Event)
     jobs: RunningJobs = field(default_factory=RunningJobs)
+    latency: Latency = field(default_factory=Latency)
     endpoints: Endpoints = field(init=False)
 
     def __post_init__(self) -> None:

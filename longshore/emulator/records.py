@@ -9,14 +9,17 @@ return is the caller's own.
 
 from __future__ import annotations
 
+import collections
 import copy
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from longshore.emulator.faults import AwsError, not_found
+
+_STEPS = 50  # statuses that are remembered of each record
 
 Record = dict[str, Any]
 KindName = Literal["model", "endpoint-config", "endpoint", "training-job", "transform-job", "processing-job"]
@@ -55,7 +58,14 @@ class Records:
         self._prefix = f"arn:{partition}:sagemaker:{region}:{account}"
         self._lock = threading.RLock()
         self._kinds: dict[KindName, dict[str, Record]] = {name: {} for name in KINDS}
+        self._steps: dict[tuple[KindName, str], collections.deque[tuple[float, str]]] = {}
+        self._version = 0
         self.changed: Callable[[], None] = lambda: None
+
+    @property
+    def version(self) -> int:
+        """A number that is another one after each change."""
+        return self._version
 
     def arn(self, kind: KindName, name: str) -> str:
         """The ARN that a record of this name has; SageMaker writes names in ARNs in lower case."""
@@ -77,7 +87,7 @@ class Records:
             taken = next((other for other in self._kinds[kind] if other.lower() == name.lower()), None)
             if taken is not None:
                 raise _taken(about, self.arn(kind, taken), name)
-            self._kinds[kind][name] = full
+            self._keep(about, name, full)
         self.changed()
         return copy.deepcopy(full)
 
@@ -98,6 +108,21 @@ class Records:
         with self._lock:
             return copy.deepcopy(list(self._kinds[kind].values()))
 
+    def columns(self, kind: KindName, members: Iterable[str]) -> list[Record]:
+        """Of each record these members alone, in the order in which they were made; what they hold is not to
+        be changed. Quick where there are thousands.
+        """
+        with self._lock:
+            records = list(self._kinds[kind].values())
+        return [{member: record[member] for member in members if member in record} for record in records]
+
+    def steps(self, kind: KindName, name: str) -> list[tuple[float, str]]:
+        """When (seconds since the epoch) a record came to which status, since the emulator's start; the last
+        50.
+        """
+        with self._lock:
+            return list(self._steps.get((kind, name), ()))
+
     def update(self, kind: KindName, name: str, **members: Any) -> Record | None:
         """Set members and LastModifiedTime; a member that is None goes. None where the record has gone
         meanwhile.
@@ -117,7 +142,7 @@ class Records:
             fresh = {key: value for key, value in fresh.items() if value is not None}
             if KINDS[kind].status:
                 fresh["LastModifiedTime"] = time.time()
-            self._kinds[kind][name] = fresh
+            self._keep(KINDS[kind], name, fresh)
             result = copy.deepcopy(fresh)
         self.changed()
         return result
@@ -127,6 +152,8 @@ class Records:
         with self._lock:
             record = self.get(kind, name)
             del self._kinds[kind][name]
+            self._steps.pop((kind, name), None)
+            self._version += 1
         self.changed()
         return record
 
@@ -149,6 +176,15 @@ class Records:
         with self._lock:
             for kind in KINDS:
                 self._kinds[kind] = dict(dumped.get(kind, {}))
+            self._version += 1
+
+    def _keep(self, about: Kind, name: str, record: Record) -> None:
+        self._kinds[about.name][name] = record
+        self._version += 1
+        if about.status is not None:
+            steps = self._steps.setdefault((about.name, name), collections.deque(maxlen=_STEPS))
+            if not steps or steps[-1][1] != record[about.status]:
+                steps.append((record["LastModifiedTime"], record[about.status]))
 
 
 def _taken(kind: Kind, arn: str, name: str) -> AwsError:

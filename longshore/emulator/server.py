@@ -15,11 +15,11 @@ from typing import Any
 from cheroot import server as cheroot_server
 from cheroot import wsgi
 
+from longshore.emulator import runtime
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.operations import TABLE
 from longshore.emulator.platform import Platform
-from longshore.emulator.runtime import ROUTES
 from longshore.emulator.validation import validate
 from longshore.errors import UserError
 
@@ -57,11 +57,12 @@ class Front:
                     self._check_region(scope)
                     return self._control(target.removeprefix("SageMaker."), environ, start_response)
                 called = _ENDPOINT.fullmatch(path)
-                if called and environ["REQUEST_METHOD"] == "POST" and called[2] in ROUTES:
+                if called and environ["REQUEST_METHOD"] == "POST" and called[2] in runtime.ROUTES:
                     self._check_region(scope)
-                    return ROUTES[called[2]](self._platform, called[1], environ, start_response)
-            page = self._pages.get(path) if path == "/" or path.startswith(PAGES) else None
-            if page is not None and scope is None:
+                    return runtime.answer(called[2], self._platform, called[1], environ, start_response)
+            # What AWS clients send to '/' is signed, or no GET.
+            page = self._pages.get(path) if scope is None else None
+            if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
                 return page(self._platform, environ, start_response)
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -27,6 +27,13 @@ class StoredObject(NamedTuple):
     size: int
     etag: str
     modified: float
+
+
+class LoggedLine(NamedTuple):
+    """A line of CloudWatch Logs. when: seconds since the epoch."""
+
+    when: float
+    text: str
 
 
 class Books:
@@ -124,6 +131,24 @@ class Books:
             if batch:
                 self._logs.groups[group].put_log_events(stream, batch)
                 self.changed()
+
+    def log_after(
+        self, group: str, prefix: str, seen: Mapping[str, int], *, most: int, streams: int
+    ) -> dict[str, tuple[int, list[LoggedLine]]]:
+        """What came to each stream whose name begins so after as many of its lines as were seen.
+
+        By stream: the number of its lines, and the last of the new ones, `most` at most. Of the streams, the
+        newest alone.
+        """
+        with self._log_lock:
+            found = self._logs.groups.get(group)
+            kept = list(found.streams.items()) if found is not None else []
+        after = {}
+        for name, stream in [one for one in kept if one[0].startswith(prefix)][-streams:]:
+            count = len(stream.events)
+            new = stream.events[max(seen.get(name, 0), count - most) : count]
+            after[name] = (count, [LoggedLine(event.timestamp / 1000, event.message) for event in new])
+        return after
 
     # CloudWatch
 

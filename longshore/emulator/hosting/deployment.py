@@ -80,6 +80,11 @@ class Variant:
                 return instance
         return None
 
+    def instances(self) -> list[Instance]:
+        """Those that take their turn, healthy or not."""
+        with self._lock:
+            return list(self._instances)
+
     def describe(self) -> dict[str, Any]:
         """As DescribeEndpoint shows it."""
         return {

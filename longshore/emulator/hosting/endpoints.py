@@ -141,6 +141,7 @@ class Endpoints:
                 if deployment is not None:
                     deployment.stop()
             finally:
+                self._platform.latency.forget(name)
                 self._records.delete("endpoint", name)
 
         self._platform.background(f"delete endpoint {name}", work)
