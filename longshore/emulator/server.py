@@ -19,6 +19,7 @@ from longshore.emulator import runtime
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.operations import TABLE
+from longshore.emulator.origins import foreign
 from longshore.emulator.platform import Platform
 from longshore.emulator.validation import validate
 from longshore.errors import UserError
@@ -54,11 +55,11 @@ class Front:
             if service in ("", "sagemaker"):
                 target = environ.get("HTTP_X_AMZ_TARGET", "")
                 if target.startswith("SageMaker."):
-                    self._check_region(scope)
+                    self._check(scope, environ)
                     return self._control(target.removeprefix("SageMaker."), environ, start_response)
                 called = _ENDPOINT.fullmatch(path)
                 if called and environ["REQUEST_METHOD"] == "POST" and called[2] in runtime.ROUTES:
-                    self._check_region(scope)
+                    self._check(scope, environ)
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
             page = self._pages.get(path) if scope is None else None
@@ -106,7 +107,10 @@ class Front:
             self._platform.books.changed()
         return answer
 
-    def _check_region(self, scope: re.Match[str] | None) -> None:
+    def _check(self, scope: re.Match[str] | None, environ: Environ) -> None:
+        origin = foreign(self._platform, environ)
+        if origin is not None:  # a job can run any program of this machine
+            raise AwsError("AccessDeniedException", f"Pages of {origin} may not use this emulator.", 403)
         if scope is not None and scope[1] != self._platform.region:
             raise AwsError(
                 "ValidationException",

@@ -101,12 +101,12 @@ function showDetail(answer) {
   show(at("present"), answer.found);
   show(at("absent"), !answer.found);
   show(at("status"), answer.found);
-  show(at("reason"), answer.found && Boolean(answer.reason));
   show(at("detail"), true); // before its log, which can scroll only once it is seen
   if (answer.found) {
     const more = answer.secondary && answer.secondary !== answer.status ? ` (${answer.secondary})` : "";
     state(at("status"), answer.status, answer.status + more);
     say(at("reason"), answer.reason ?? "");
+    show(at("reason"), Boolean(answer.reason));
     showSteps(answer.steps);
     const times = Object.entries(answer.times).filter(([, seconds]) => seconds);
     facts(at("facts"), [

@@ -1,8 +1,7 @@
 """The page's paths, and who may ask for them.
 
-Any web page that is open in the same browser can send requests to 127.0.0.1. So whatever is here answers only
-under the emulator's own name (a foreign domain may point to 127.0.0.1), tells other origins nothing, and what
-does something takes JSON from its own origin alone.
+It answers under its own name alone, tells other origins nothing, and what does something takes JSON
+from its own origin alone (origins.py says why).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+from longshore.emulator.origins import foreign, own_name
 from longshore.emulator.page import invoke, views
 from longshore.emulator.platform import Platform
 from longshore.emulator.server import PAGES, Environ, Page, StartResponse, read_body
@@ -73,8 +73,8 @@ def _emulator(platform: Platform, _: Query) -> dict[str, str]:
 
 
 def _invoke(platform: Platform, environ: Environ) -> tuple[str, bytes]:
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and origin.lower() not in {f"http://{name}" for name in _names(platform)}:
+    origin = foreign(platform, environ)
+    if origin is not None:
         raise _Refused("403 Forbidden", f"Pages of {origin} may not invoke: open {platform.address}.")
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise _Refused("415 Unsupported Media Type", "The form's request is application/json.")
@@ -90,7 +90,7 @@ def _guarded(method: str, handle: Callable[[Platform, Environ], tuple[str, bytes
     def page(platform: Platform, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         status = "200 OK"
         try:
-            if environ.get("HTTP_HOST", "").lower() not in _names(platform):
+            if not own_name(platform, environ):
                 raise _Refused("403 Forbidden", f"This page answers under {platform.address} alone.")
             if environ["REQUEST_METHOD"] != method:
                 raise _Refused("405 Method Not Allowed", f"This takes {method}.")
@@ -103,15 +103,6 @@ def _guarded(method: str, handle: Callable[[Platform, Environ], tuple[str, bytes
         return [body]
 
     return page
-
-
-def _names(platform: Platform) -> set[str]:
-    port = platform.address.rpartition(":")[2]
-    return {f"{host}{suffix}" for host in ("127.0.0.1", "localhost") for suffix in _ports(port)}
-
-
-def _ports(port: str) -> tuple[str, ...]:
-    return (f":{port}", "") if port == "80" else (f":{port}",)
 
 
 def _json(answer: Any) -> tuple[str, bytes]:
