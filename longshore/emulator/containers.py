@@ -83,9 +83,7 @@ class Launched:
 
 
 class Fleet:
-    """Starts containers with the owner's mark, and knows all that run. owner: the mark that engine.clean()
-    finds.
-    """
+    """Starts containers, and knows all that run. owner: their mark, by which engine.clean() finds them."""
 
     def __init__(self, choose: Choose, books: Books, owner: str) -> None:
         self._choose = choose

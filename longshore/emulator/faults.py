@@ -22,9 +22,7 @@ _STATUS_TEXT = {
 
 
 class Failure(Exception):
-    """Why an endpoint or a job has failed: its sentence becomes the record's FailureReason (1024
-    characters).
-    """
+    """Why an endpoint or a job has failed: its first 1024 characters become the FailureReason."""
 
     @property
     def reason(self) -> str:

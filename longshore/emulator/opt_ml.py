@@ -60,9 +60,7 @@ def fetch_model(books: Books, container: dict[str, Any], target: Path) -> None:
 
 
 def extract(books: Books, uri: S3Uri, target: Path) -> None:
-    """Unpack a tar archive, compressed or not, that may be anybody's. Links and special files are refused
-    (A17).
-    """
+    """Unpack a tar archive that may be anybody's. Links and special files are refused (A17)."""
     try:
         with books.read(*uri) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:

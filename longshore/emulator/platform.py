@@ -61,9 +61,7 @@ class Platform:
         }
 
     def background(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        """Do work in a thread of its own. What it raises is written to the log: it should have told a
-        record.
-        """
+        """Do work in a thread of its own. What it raises is logged; it should have told a record."""
 
         def run() -> None:
             try:

@@ -1,5 +1,4 @@
-"""What the emulator knows of its models, endpoints and jobs: one dictionary each, in the shape that Describe
-answers.
+"""What the emulator knows of its models, endpoints and jobs: a dictionary each, as Describe answers it.
 
 moto keeps records of these too, but drops half of what a request says and calls every job completed as it
 begins. Times are seconds since the epoch, as JSON 1.1 has them, so that a record is JSON as it stands:
@@ -124,15 +123,11 @@ class Records:
             return list(self._steps.get((kind, name), ()))
 
     def update(self, kind: KindName, name: str, **members: Any) -> Record | None:
-        """Set members and LastModifiedTime; a member that is None goes. None where the record has gone
-        meanwhile.
-        """
+        """Set members and LastModifiedTime; one that is None goes. None where the record has gone."""
         return self.change(kind, name, lambda record: record.update(members))
 
     def change(self, kind: KindName, name: str, how: Callable[[Record], object]) -> Record | None:
-        """Let `how` change the record itself, with nobody in between; it may raise, and then nothing is
-        changed.
-        """
+        """Let `how` change the record, with nobody in between; where it raises nothing is changed."""
         with self._lock:
             current = self._kinds[kind].get(name)
             if current is None:

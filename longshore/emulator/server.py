@@ -1,6 +1,4 @@
-"""The emulator's HTTP server, and who answers what: SageMaker's two services here, a page at /, the rest
-moto.
-"""
+"""The emulator's HTTP server, and who answers what: SageMaker's services and pages here, the rest moto."""
 
 from __future__ import annotations
 
@@ -68,6 +66,8 @@ class Front:
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
             return _refuse(error, start_response)
+        except (ConnectionError, TimeoutError):
+            raise  # the client has gone, or stopped sending: the connection is closed
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 return self._fail(environ, start_response)

@@ -1,5 +1,4 @@
-"""What survives a restart with --state DIR: one file, written anew as a whole, beside the contents of S3's
-objects.
+"""What survives a restart with --state DIR: one file, written as a whole, beside S3's contents.
 
 The file is renamed into its place when all of it is on the disk, so that there is always a whole one. What a
 killed emulator did in its last second is lost; contents that the file does not name are removed at the next

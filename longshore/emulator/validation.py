@@ -28,9 +28,7 @@ _TYPES: dict[str, Any] = {
 
 
 def validate(operation: str, request: dict[str, Any], service: str = "sagemaker") -> None:
-    """Raise AwsError as the service does: SerializationException for a type, ValidationException for the
-    rest.
-    """
+    """Raise AwsError: SerializationException for a wrong type, ValidationException for all else."""
     shape = service_model(service).operation_model(operation).input_shape
     if shape is None:
         return

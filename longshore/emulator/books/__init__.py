@@ -190,9 +190,7 @@ class Books:
     # SNS
 
     def publish(self, topic: str, message: str, subject: str | None = None) -> None:
-        """Send a message to a topic's subscribers: moto posts to HTTP addresses; nothing where there is no
-        topic.
-        """
+        """Send a message to a topic's subscribers, HTTP addresses too; nothing where there is no topic."""
         from moto.sns.models import sns_backends
 
         found = sns_backends[self.account][self.region].topics.get(topic)

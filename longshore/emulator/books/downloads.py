@@ -1,6 +1,4 @@
-"""GetObject as a stream. moto reads the whole object for every range of it, which a large download has
-hundreds of.
-"""
+"""GetObject as a stream: moto reads the whole object for each of the many ranges of a download."""
 
 from __future__ import annotations
 

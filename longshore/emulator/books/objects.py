@@ -111,9 +111,7 @@ class Shelf:
 
 
 class Content:
-    """One object's bytes: as much of a file's interface as moto uses, without an open file between the
-    calls.
-    """
+    """One object's bytes: as much of a file as moto uses, without an open one between the calls."""
 
     def __init__(self, shelf: Shelf, number: int) -> None:
         self._shelf = shelf

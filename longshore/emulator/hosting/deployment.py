@@ -1,6 +1,4 @@
-"""The variants of one endpoint configuration, running: which instance gets a request, and how many there
-are.
-"""
+"""The variants of one endpoint configuration, running: how many instances, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -68,9 +66,7 @@ class Variant:
         return taken
 
     def lease(self, passed_over: set[str]) -> Instance | None:
-        """The next healthy instance, with the request counted in; None where there is none but those
-        passed over.
-        """
+        """The next healthy instance that is not passed over, with the request counted in; else None."""
         with self._lock:
             instances = [one for one in self._instances if one.healthy and one.id not in passed_over]
         start = next(self._turn)
@@ -148,9 +144,7 @@ class Deployment:
         }
 
     def start(self) -> None:
-        """Start all instances, several at a time; Failure, with nothing left running, where one is not
-        healthy.
-        """
+        """Start all instances, several at a time; Failure, with nothing left, where one is not healthy."""
         wanted = [
             (variant, variant.new_instance())
             for variant in self.variants.values()

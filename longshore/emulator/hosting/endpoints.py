@@ -1,6 +1,4 @@
-"""The endpoints that live, and what becomes of them: created, updated, scaled, deleted, each in a thread
-of its own.
-"""
+"""The endpoints that live: created, updated, scaled and deleted, each change in a thread of its own."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ _HONOURED = (
     "X-Amzn-SageMaker-New-Session-Id",
     "X-Amzn-SageMaker-Closed-Session-Id",
 )
+_BLOCK = 1 << 20
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 
 
@@ -96,18 +97,18 @@ def passed_headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def payload(environ: Mapping[str, Any], limit: int) -> bytes:
-    """The body; AwsError 413 where it has more bytes than the limit, which is not read to its end then
-    (A12).
-    """
-    if environ.get("wsgi.input_terminated"):
-        body = bytes(environ["wsgi.input"].read(limit + 1))
-        length = len(body)
-    else:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(length) if length <= limit else b""
-    if length > limit:
-        raise AwsError("413", f"HTTP content length exceeded {limit} bytes.", 413)
-    return body
+    """The body; AwsError 413 where it has more bytes than the limit (A12)."""
+    stream = environ["wsgi.input"]
+    ends_itself = environ.get("wsgi.input_terminated")
+    length = limit + 1 if ends_itself else int(environ.get("CONTENT_LENGTH") or 0)
+    if ends_itself or length <= limit:
+        body = bytes(stream.read(length))
+        if len(body) <= limit:
+            return body
+    # All of it is taken, and thrown away: who still sends when the connection is closed reads no answer.
+    while stream.read(_BLOCK):
+        pass
+    raise AwsError("413", f"HTTP content length exceeded {limit} bytes.", 413)
 
 
 def check_in_service(platform: Platform, name: str) -> None:

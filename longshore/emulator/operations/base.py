@@ -1,6 +1,4 @@
-"""What an operation of SageMaker's control plane is: a function of the platform and of a request that is
-well formed.
-"""
+"""An operation of SageMaker's control plane: a function of the platform and of a well-formed request."""
 
 from __future__ import annotations
 
