@@ -14,6 +14,7 @@ from cheroot import server as cheroot_server
 from cheroot import wsgi
 
 from longshore.emulator import runtime
+from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.operations import TABLE
@@ -170,13 +171,6 @@ class _Gateway(wsgi.Gateway_10):
         if kept:
             environ["moto.preserved_header_names"] = kept
         return environ
-
-
-def read_body(environ: Environ) -> bytes:
-    """The whole body of a request, chunked or not."""
-    if environ.get("wsgi.input_terminated"):
-        return bytes(environ["wsgi.input"].read())
-    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
 def _request(operation: str, body: bytes) -> dict[str, Any]:

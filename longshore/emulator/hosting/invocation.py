@@ -8,6 +8,7 @@ from typing import Any
 
 import urllib3
 
+from longshore.emulator.bodies import in_blocks, read_limited
 from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.hosting.deployment import Variant
 from longshore.emulator.hosting.instance import Instance
@@ -35,7 +36,6 @@ _HONOURED = (
     "X-Amzn-SageMaker-New-Session-Id",
     "X-Amzn-SageMaker-Closed-Session-Id",
 )
-_BLOCK = 1 << 20
 _TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 
 
@@ -79,7 +79,7 @@ def invoke(
             *request_id(),
         ],
     )
-    return [answer.data]
+    return in_blocks(answer.data)
 
 
 def passed_headers(environ: Mapping[str, Any]) -> dict[str, str]:
@@ -98,17 +98,10 @@ def passed_headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 def payload(environ: Mapping[str, Any], limit: int) -> bytes:
     """The body; AwsError 413 where it has more bytes than the limit (A12)."""
-    stream = environ["wsgi.input"]
-    ends_itself = environ.get("wsgi.input_terminated")
-    length = limit + 1 if ends_itself else int(environ.get("CONTENT_LENGTH") or 0)
-    if ends_itself or length <= limit:
-        body = bytes(stream.read(length))
-        if len(body) <= limit:
-            return body
-    # All of it is taken, and thrown away: who still sends when the connection is closed reads no answer.
-    while stream.read(_BLOCK):
-        pass
-    raise AwsError("413", f"HTTP content length exceeded {limit} bytes.", 413)
+    body = read_limited(environ, limit)
+    if body is None:
+        raise AwsError("413", f"HTTP content length exceeded {limit} bytes.", 413)
+    return body
 
 
 def check_in_service(platform: Platform, name: str) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+from longshore.emulator.bodies import read_body
 from longshore.emulator.origins import foreign, own_name
 from longshore.emulator.page import invoke, views
 from longshore.emulator.platform import Platform
-from longshore.emulator.server import PAGES, Environ, Page, StartResponse, read_body
+from longshore.emulator.server import PAGES, Environ, Page, StartResponse
 from longshore.engines.choose import explain
 
 _HEADERS = [
