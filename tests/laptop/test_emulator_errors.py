@@ -127,7 +127,7 @@ def test_an_operation_that_nobody_answers(hosting: Hosting) -> None:
 
 def test_all_that_is_wrong_is_told_at_once(hosting: Hosting) -> None:
     with pytest.raises(ClientError) as caught:
-        hosting.unchecked("create_model", {"ModelName": "a_b", "ExecutionRoleArn": "no arn"})
+        hosting.unchecked("create_model", {"ModelName": "a_b", "ExecutionRoleArn": "no arn, but long enough"})
     assert "2 validation errors detected: Value 'a_b'" in str(caught.value)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,7 +56,8 @@ def test_aws_chunked_with_a_checksum_behind(emulator: EmulatorProcess, bucket: s
         for start in range(0, len(body), 65536)
         for chunk in [body[start : start + 65536]]
     )
-    sent = chunks + b"0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"
+    checksum = base64.b64encode(zlib.crc32(body).to_bytes(4, "big"))
+    sent = chunks + b"0\r\nx-amz-checksum-crc32:%b\r\n\r\n" % checksum
     headers = {
         "Content-Encoding": "aws-chunked",
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
