@@ -49,6 +49,7 @@ bench: setup ## measure beside what this replaces
 	python -m bench $(ARGS)
 	python -m bench.pressure $(filter --quick,$(ARGS))
 	python -m bench.algorithm $(filter --quick,$(ARGS))
+	python -m bench.emulator
 	python -m bench.peers $(filter --quick,$(ARGS))
 
 image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."

@@ -1,4 +1,4 @@
-"""The command `longshore`. Each command's module is imported when it is called, so that --help answers at once."""
+"""The command `longshore`. Each command is imported when it is called, so that --help answers at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from longshore import __version__
 from longshore.errors import UserError
 
 # name -> (module, the click command in it, its line in --help)
-_COMMANDS: dict[str, tuple[str, str, str]] = {}
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "emulate": (
+        "longshore.emulator.command",
+        "emulate",
+        "Emulate SageMaker on this machine: boto3, the AWS CLI and the SDKs run unchanged.",
+    ),
+}
 
 
 class _Lazy(click.Group):

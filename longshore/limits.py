@@ -1,8 +1,8 @@
 """SageMaker's published limits, by the rule of docs/contract.md that states them.
 
-Stated anew on purpose, apart from what the image's code holds: a checker that shares its numbers with what it
-checks agrees with its mistakes. A test holds both against docs/contract.md. Units are in the names; a MB is 2**20
-bytes, as SageMaker's payload limits have it.
+Stated anew on purpose, apart from what the image's code holds: a checker that shares its numbers with
+what it checks agrees with its mistakes. A test holds both against docs/contract.md. Units are in the
+names; a MB is 2**20 bytes, as SageMaker's payload limits have it.
 """
 
 from __future__ import annotations

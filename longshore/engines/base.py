@@ -13,7 +13,7 @@ HOST_PREFIX = "host:"
 
 @dataclass(frozen=True)
 class Image:
-    """What is known of an image before it runs. A checkout on the host has neither layers nor an architecture.
+    """What is known of an image before it runs. A checkout has neither layers nor an architecture.
 
     entrypoint, command: as in its configuration, exec form; None where it has none. entrypoint_is_shell:
     whether the entrypoint is run by a shell, which keeps signals to itself. size: bytes, None where unknown.

@@ -1,0 +1,16 @@
+"""All that Longshore's laptop asks of boto3 and botocore: no other module of this package imports them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """AWS's own description of a service's operations and shapes, such as 'sagemaker'."""
+    description: Any = Loader().load_service_model(service, "service-2")
+    return ServiceModel(description, service)

@@ -1,0 +1,159 @@
+"""Where moto's S3 keeps what is in its objects: each in a file of its own, read and written as a stream.
+
+moto holds small objects in memory and large ones in temporary files without a name, one open file each. Here
+each has a name in the emulator's folder, so that it survives a restart, can be streamed, and costs no open
+file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+_BLOCK = 1 << 20
+
+
+class Shelf:
+    """The folder of all objects' contents.
+
+    keep: files that are no longer an object's stay until collect(), because a state on disk may still name
+    them.
+    """
+
+    def __init__(self, folder: Path, *, keep: bool) -> None:
+        self.folder = folder
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._garbage: list[Path] = []
+        self._restored: set[str] = set()
+        self._closed = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self.incoming = folder.with_name("incoming")  # uploads that are not yet an object's
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        self.incoming.mkdir()
+        self._instead = threading.local()
+        self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
+
+    def new(self) -> Content:
+        """A content without bytes and, before its first write, without a file."""
+        return Content(self, next(self._numbers))
+
+    @contextmanager
+    def replacing_empty(self, path: Path) -> Iterator[None]:
+        """In this thread, what is written into a content without a byte is this file, moved there."""
+        self._instead.path = path
+        try:
+            yield
+        finally:
+            self._instead.path = None
+
+    def instead(self) -> Path | None:
+        """The file that replacing_empty() has named in this thread; once."""
+        path: Path | None = getattr(self._instead, "path", None)
+        self._instead.path = None
+        return path
+
+    def join(self, contents: list[Content]) -> Path:
+        """A new file with the bytes of all of them, one behind the other."""
+        with tempfile.NamedTemporaryFile(dir=self.incoming, delete=False) as target:
+            for content in contents:
+                with content.open() as source:
+                    shutil.copyfileobj(source, target, _BLOCK)
+        return Path(target.name)
+
+    def discard(self, path: Path) -> None:
+        """The content of an object that is no more."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._keep:
+                self._garbage.append(path)
+                return
+        path.unlink(missing_ok=True)
+
+    def garbage(self) -> list[Path]:
+        """What was discarded; to be given to collect() once no state names it any more."""
+        with self._lock:
+            return list(self._garbage)
+
+    def collect(self, paths: list[Path]) -> None:
+        """Remove what was discarded before the state was written."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+        with self._lock:
+            self._garbage = self._garbage[len(paths) :]
+
+    def restored(self, number: int) -> Content:
+        """The content that a state names."""
+        self._restored.add(str(number))
+        return Content(self, number)
+
+    def keep_only_what_was_restored(self) -> None:
+        """Remove what a killed emulator wrote after its last state; FileNotFoundError where a content has
+        gone.
+        """
+        there = {path.name for path in self.folder.iterdir()}
+        for name in there - self._restored:
+            (self.folder / name).unlink()
+        for name in self._restored - there:
+            raise FileNotFoundError(f"there is no {self.folder / name}")
+
+    def close(self) -> None:
+        """Nothing is removed from here on: at Python's exit objects are torn down that are to survive it."""
+        with self._lock:
+            self._closed = True
+
+
+class Content:
+    """One object's bytes: as much of a file as moto uses, without an open one between the calls."""
+
+    def __init__(self, shelf: Shelf, number: int) -> None:
+        self._shelf = shelf
+        self.number = number
+        self._at = 0
+
+    @property
+    def path(self) -> Path:
+        """The file that holds it."""
+        return self._shelf.folder / str(self.number)
+
+    def seek(self, to: int) -> int:
+        """Where the next read begins."""
+        self._at = to
+        return to
+
+    def write(self, data: bytes | Path) -> int:
+        """All of it, at once: bytes, or a file, which is moved here. How many bytes that were."""
+        if not data:
+            data = self._shelf.instead() or data
+        if isinstance(data, Path):
+            self.take(data)
+        else:
+            self.path.write_bytes(data)
+        return self.path.stat().st_size
+
+    def read(self, size: int = -1) -> bytes:
+        """From where seek() set it, or the last read ended."""
+        with self.path.open("rb") as file:
+            file.seek(self._at)
+            data = file.read(size)
+        self._at += len(data)
+        return data
+
+    def open(self) -> IO[bytes]:
+        """A stream of its own for a reader; it stays readable when the object is replaced or deleted."""
+        return self.path.open("rb")
+
+    def take(self, source: Path) -> None:
+        """A file becomes the content: moved where that is possible, and copied otherwise."""
+        shutil.move(source, self.path)
+
+    def close(self) -> None:
+        """The object is no more."""
+        self._shelf.discard(self.path)

@@ -1,0 +1,60 @@
+"""`longshore emulate`: its options, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--port", default=4577, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder in which everything survives a restart. Without it, all is gone at the end.",
+)
+@click.option("--region", default="us-east-1", show_default=True, help="The region it plays.")
+@click.option("--account", default="123456789012", show_default=True, help="The account it plays.")
+def emulate(port: int, state: Path | None, region: str, account: str) -> None:
+    """Emulate SageMaker on this machine: boto3, the AWS CLI and the SDKs run unchanged.
+
+    Set what it prints in the shell where your client runs. Ctrl-C ends it, and every container with it.
+    """
+    if not (account.isdigit() and len(account) == 12):
+        raise click.BadParameter("an account has 12 digits.", param_hint="--account")
+    from rich.console import Console
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    from longshore.emulator.emulator import Emulator
+    from longshore.engines.choose import explain
+
+    console = Console(highlight=False, soft_wrap=True)
+    emulator = Emulator(port, account, region, state)
+    try:
+        address = emulator.platform.address
+        console.print(f"[bold]SageMaker, account {account}, {region}:[/bold] {address}\n")
+        for name, value in {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "longshore",
+            "AWS_SECRET_ACCESS_KEY": "longshore",
+            "AWS_DEFAULT_REGION": region,
+        }.items():
+            console.print(f"  export {name}={value}")
+        console.print(f"\nA role that SageMaker may assume: {emulator.role}")
+        console.print(explain())
+        console.print(
+            f"State: {state}" if state else "Nothing is kept: for that, name a folder with --state."
+        )
+        if emulator.removed:
+            console.print(f"Removed what a killed emulator had left: {', '.join(emulator.removed)}")
+        console.print("ready")
+        ended.wait()
+    finally:
+        emulator.close()

@@ -1,0 +1,165 @@
+"""The containers that run for the emulator: started here, followed into CloudWatch Logs, and ended with it.
+
+A container's lines go to its log stream in batches, a few times a second, and the last of them stay at hand
+for a FailureReason.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from longshore.emulator.books import Books
+from longshore.engines.base import Choose, Container, Line, Running
+
+_log = logging.getLogger("longshore.emulator")
+
+_FLUSH_SECONDS = 0.2  # a line is in CloudWatch Logs this long after it came, at the latest
+_BATCH = 1000  # lines
+_TAIL = 20  # lines kept for a FailureReason
+_EVENT_CHARACTERS = 262_144 - 26  # CloudWatch Logs' longest event
+
+
+class Launched:
+    """A container that the fleet started; what engines.base.Running offers is its `running`."""
+
+    def __init__(
+        self, running: Running, group: str, stream: str, fleet: Fleet, on_line: Callable[[Line], None] | None
+    ) -> None:
+        self.running = running
+        self.log_group = group
+        self.log_stream = stream
+        self._fleet = fleet
+        self._tail: collections.deque[str] = collections.deque(maxlen=_TAIL)
+        self._waiting: list[Line] = []
+        self._lock = threading.Lock()
+        self._on_line = on_line
+        self._reader = threading.Thread(target=self._read, name=f"lines of {running.name}", daemon=True)
+        self._reader.start()
+
+    def tail(self, lines: int = 5) -> list[str]:
+        """The last lines it wrote that are not empty."""
+        with self._lock:
+            return [text for text in self._tail if text.strip()][-lines:]
+
+    def all_lines_read(self, seconds: float) -> bool:
+        """Wait until what an ended container wrote has come in, at most so long."""
+        self._reader.join(seconds)
+        self._fleet.flush(self)
+        return not self._reader.is_alive()
+
+    def stop(self, grace: float, number: int = 15) -> int:
+        """Signal, SIGKILL after the grace, take it away; its exit code."""
+        code = self.running.stop(grace, number)
+        self.remove()
+        return code
+
+    def remove(self) -> None:
+        """End and take it away; nothing where that has been done."""
+        self.running.remove()
+        self.all_lines_read(2.0)
+        self._fleet.forget(self)
+
+    def take_waiting(self) -> list[Line]:
+        """The lines that no log has yet."""
+        with self._lock:
+            lines, self._waiting = self._waiting, []
+        return lines
+
+    def _read(self) -> None:
+        for line in self.running.lines():
+            with self._lock:
+                self._waiting.append(line)
+                self._tail.append(line.text)
+                full = len(self._waiting) >= _BATCH
+            if self._on_line is not None:
+                self._on_line(line)
+            if full:
+                self._fleet.flush(self)
+
+
+class Fleet:
+    """Starts containers, and knows all that run. owner: their mark, by which engine.clean() finds them."""
+
+    def __init__(self, choose: Choose, books: Books, owner: str) -> None:
+        self._choose = choose
+        self._books = books
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._launched: set[Launched] = set()
+        self._closed = threading.Event()
+        self._flushing = threading.Lock()
+        self._flusher = threading.Thread(target=self._flush_all, name="logs", daemon=True)
+        self._flusher.start()
+
+    def start(
+        self,
+        container: Container,
+        log_group: str,
+        log_stream: str,
+        on_line: Callable[[Line], None] | None = None,
+    ) -> Launched:
+        """Start a container whose lines go to this log stream, and each to on_line, as it comes.
+
+        UserError where the engine cannot start it. on_line is called in the thread that reads the lines.
+        """
+        self._books.log(log_group, log_stream, [])
+        running = self._choose(container.image).start(replace(container, owner=self._owner))
+        launched = Launched(running, log_group, log_stream, self, on_line)
+        with self._lock:
+            self._launched.add(launched)
+            late = self._closed.is_set()
+        if late:
+            launched.remove()
+        return launched
+
+    def running(self) -> list[Launched]:
+        """All that were started and not yet removed."""
+        with self._lock:
+            return list(self._launched)
+
+    def forget(self, launched: Launched) -> None:
+        """It has been removed."""
+        with self._lock:
+            self._launched.discard(launched)
+
+    def flush(self, launched: Launched) -> None:
+        """Write what it said into its log stream now."""
+        with self._flushing:
+            lines = launched.take_waiting()
+            if lines:
+                self._books.log(launched.log_group, launched.log_stream, _events(lines))
+
+    def close(self) -> None:
+        """Remove every container, several at a time; none can be started after."""
+        self._closed.set()
+        left = self.running()
+        if left:
+            with ThreadPoolExecutor(min(16, len(left))) as pool:
+                list(pool.map(_remove, left))
+        self._flusher.join(2 * _FLUSH_SECONDS)
+
+    def _flush_all(self) -> None:
+        while not self._closed.wait(_FLUSH_SECONDS):
+            for launched in self.running():
+                try:
+                    self.flush(launched)
+                except Exception:  # noqa: BLE001  # told in the log, and all else goes on
+                    _log.exception("the lines of %s could not be logged", launched.running.name)
+
+
+def _remove(launched: Launched) -> None:
+    try:
+        launched.remove()
+    except Exception:  # noqa: BLE001  # told in the log, and all else goes on
+        _log.exception("%s could not be removed", launched.running.name)
+
+
+def _events(lines: Iterable[Line]) -> list[tuple[float, str]]:
+    """As CloudWatch Logs takes them: in order of time, none empty, none too long."""
+    events = [(line.when, line.text[:_EVENT_CHARACTERS] or " ") for line in lines]
+    return sorted(events, key=lambda event: event[0])

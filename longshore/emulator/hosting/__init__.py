@@ -1,0 +1,1 @@
+"""Endpoints: their containers, their updates, and the invocations that reach them."""

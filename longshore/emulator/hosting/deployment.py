@@ -1,0 +1,212 @@
+"""The variants of one endpoint configuration, running: how many instances, and whose turn it is."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from longshore.emulator.faults import AwsError, Failure
+from longshore.emulator.hosting.instance import Instance
+from longshore.emulator.platform import Platform
+from longshore.limits import INVOCATION_SECONDS, STARTUP_SECONDS
+
+_log = logging.getLogger("longshore.emulator")
+
+_AT_ONCE = 8  # instances that start or stop at the same time
+_REPLACE_SECONDS = 2.0  # before an instance that could not be replaced is tried again
+
+
+class Variant:
+    """One production variant. settings: as in the endpoint configuration; model: its record."""
+
+    def __init__(
+        self, platform: Platform, endpoint: str, settings: dict[str, Any], model: dict[str, Any]
+    ) -> None:
+        self.name: str = settings["VariantName"]
+        self.settings = settings
+        self.model = model
+        self.weight: float = settings["InitialVariantWeight"]
+        self.count: int = settings["InitialInstanceCount"]
+        self._platform = platform
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._instances: list[Instance] = []
+        self._turn = itertools.count()
+
+    @property
+    def size(self) -> int:
+        """How many instances take their turn now."""
+        return len(self._instances)
+
+    @property
+    def startup_seconds(self) -> float:
+        """How long an instance may take until it is healthy."""
+        return float(self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS))
+
+    def new_instance(self) -> Instance:
+        """One that has not been started."""
+        return Instance(self._platform, self._endpoint, self.name, self.model)
+
+    def add(self, instances: Iterable[Instance]) -> None:
+        """Let healthy ones take their turn, and see that each is replaced when it dies."""
+        for instance in instances:
+            with self._lock:
+                self._instances.append(instance)
+            self._platform.background(f"watch {instance.id}", lambda instance=instance: self._watch(instance))  # type: ignore[misc]
+
+    def take(self, count: int) -> list[Instance]:
+        """Take so many out of turn, to be drained and stopped."""
+        with self._lock:
+            taken, self._instances = self._instances[:count], self._instances[count:]
+        return taken
+
+    def lease(self, passed_over: set[str]) -> Instance | None:
+        """The next healthy instance that is not passed over, with the request counted in; else None."""
+        with self._lock:
+            instances = [one for one in self._instances if one.healthy and one.id not in passed_over]
+        start = next(self._turn)
+        for step in range(len(instances)):
+            instance = instances[(start + step) % len(instances)]
+            if instance.lease():
+                return instance
+        return None
+
+    def instances(self) -> list[Instance]:
+        """Those that take their turn, healthy or not."""
+        with self._lock:
+            return list(self._instances)
+
+    def describe(self) -> dict[str, Any]:
+        """As DescribeEndpoint shows it."""
+        return {
+            "VariantName": self.name,
+            "CurrentWeight": self.weight,
+            "DesiredWeight": self.weight,
+            "CurrentInstanceCount": self.size,
+            "DesiredInstanceCount": self.count,
+        }
+
+    def _watch(self, instance: Instance) -> None:
+        why = instance.watch()
+        if why is None:
+            return
+        _log.warning(
+            "endpoint %s: instance %s is replaced: %s.%s",
+            self._endpoint,
+            instance.id,
+            why,
+            instance.last_lines(),
+        )
+        with self._lock:
+            if instance not in self._instances:
+                return
+            self._instances.remove(instance)
+        instance.remove()
+        said = ""
+        while not self._platform.stopping.is_set():
+            with self._lock:
+                if len(self._instances) >= self.count:
+                    return
+            fresh = self.new_instance()
+            try:
+                fresh.start(self.startup_seconds)
+            except Failure as failure:
+                if str(failure) != said:
+                    _log.warning("endpoint %s: %s", self._endpoint, failure)
+                said = str(failure)
+                self._platform.stopping.wait(_REPLACE_SECONDS)
+                continue
+            with self._lock:
+                wanted = len(self._instances) < self.count
+            if wanted:
+                self.add([fresh])
+            else:
+                fresh.stop()
+            return
+
+
+class Deployment:
+    """All variants of one configuration, for one endpoint."""
+
+    def __init__(
+        self, platform: Platform, endpoint: str, config: dict[str, Any], models: dict[str, Any]
+    ) -> None:
+        self.config = config
+        self.models = models
+        self.variants = {
+            settings["VariantName"]: Variant(platform, endpoint, settings, models[settings["ModelName"]])
+            for settings in config["ProductionVariants"]
+        }
+
+    def start(self) -> None:
+        """Start all instances, several at a time; Failure, with nothing left, where one is not healthy."""
+        wanted = [
+            (variant, variant.new_instance())
+            for variant in self.variants.values()
+            for _ in range(variant.count)
+        ]
+        start_all([(instance, variant.startup_seconds) for variant, instance in wanted])
+        for variant, instance in wanted:
+            variant.add([instance])
+
+    def lease(self, target: str | None, passed_over: set[str]) -> tuple[Variant, Instance] | None:
+        """A variant by weight, or the one that is asked for, and its next instance."""
+        if target is not None:
+            if target not in self.variants:
+                raise AwsError("ValidationError", f"Variant {target} is not of this endpoint.")
+            variant = self.variants[target]
+        else:
+            variants = list(self.variants.values())
+            weights = [variant.weight for variant in variants]
+            if sum(weights) <= 0:
+                raise AwsError(
+                    "ValidationError", "All variants of the endpoint have weight 0: name a TargetVariant."
+                )
+            variant = variants[0] if len(variants) == 1 else random.choices(variants, weights)[0]
+        instance = variant.lease(passed_over)
+        return (variant, instance) if instance is not None else None
+
+    def stop(self) -> None:
+        """Drain and stop all instances."""
+        for variant in self.variants.values():
+            variant.count = 0
+        stop_all([instance for variant in self.variants.values() for instance in variant.take(variant.size)])
+
+
+def start_all(instances: list[tuple[Instance, float]]) -> None:
+    """Start instances, each within its seconds; Failure, with all of them removed, where one fails."""
+    failures: list[Failure] = []
+
+    def start(instance: Instance, seconds: float) -> None:
+        if failures:
+            return
+        try:
+            instance.start(seconds)
+        except Failure as failure:
+            failures.append(failure)
+
+    _each(lambda item: start(*item), instances)
+    if failures:
+        _each(lambda item: item[0].remove(), instances)
+        raise failures[0]
+
+
+def stop_all(instances: list[Instance]) -> None:
+    """Drain and stop instances."""
+
+    def stop(instance: Instance) -> None:
+        instance.drain(INVOCATION_SECONDS)
+        instance.stop()
+
+    _each(stop, instances)
+
+
+def _each(do: Callable[[Any], None], items: list[Any]) -> None:
+    if items:
+        with ThreadPoolExecutor(min(_AT_ONCE, len(items))) as pool:
+            list(pool.map(do, items))

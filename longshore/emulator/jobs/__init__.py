@@ -1,0 +1,1 @@
+"""Training, batch transform and processing: jobs that start containers, and end."""

@@ -1,0 +1,163 @@
+"""Requests to the containers of one instance, as batch transform sends them (C3, C4)."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import IO, Any
+
+from longshore.emulator.faults import Failure
+from longshore.emulator.jobs.control import Control
+from longshore.limits import ERROR_BODY_MAX
+
+_BLOCK = 1 << 16
+_RETRY_SECONDS = 0.5  # before the second try, then twice as long each time
+
+Address = tuple[str, int]
+Sink = Callable[[bytes], object]
+
+
+class _Again(Exception):
+    """This try has failed, and another one may do better; the text says why."""
+
+
+class Sender:
+    """Sends bodies through the containers of a pipeline, usually one, and returns the last one's answer.
+
+    Thread-safe: each thread keeps a connection of its own to each container.
+    """
+
+    def __init__(
+        self,
+        addresses: list[Address],
+        headers: dict[str, str],
+        *,
+        chunked: bool,
+        timeout: float,
+        retries: int,
+        control: Control,
+    ) -> None:
+        """chunked: without Content-Length, MaxPayloadInMB 0 (C3). timeout: seconds for a whole answer."""
+        self._addresses = addresses
+        self._headers = headers
+        self._chunked = chunked
+        self._timeout = timeout
+        self._retries = retries
+        self._control = control
+        self._kept = threading.local()  # its dictionary: address -> connection
+
+    def send(self, body: bytes, where: str) -> bytes:
+        """The answer to a body; Failure, which names `where` it came from, after the last try."""
+        for address in self._addresses:
+            out = bytearray()
+
+            def once(address: Address = address, body: bytes = body, out: bytearray = out) -> None:
+                out.clear()
+                self._once(address, [body] if self._chunked else body, out.extend)
+
+            self._repeat(once, where)
+            body = bytes(out)
+        return body
+
+    def stream(
+        self, source: Callable[[], AbstractContextManager[IO[bytes]]], spool: IO[bytes], where: str
+    ) -> None:
+        """The same for a whole object as it is read, and an answer that goes to a file as it comes."""
+        start = spool.tell()
+
+        def once() -> None:
+            spool.seek(start)
+            spool.truncate()
+            with source() as stream:
+                self._once(self._addresses[0], _blocks(stream), spool.write)
+
+        self._repeat(once, where)
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether stream() may be used: a pipeline's answers in between would have to be kept somewhere."""
+        return len(self._addresses) == 1
+
+    def _repeat(self, once: Callable[[], None], where: str) -> None:
+        for number in range(self._retries + 1):
+            try:
+                return once()
+            except _Again as error:
+                if number == self._retries:
+                    tries = f" (tried {number + 1} times)" if number else ""
+                    raise Failure(f"ClientError: {where}: the container {error}{tries}") from None
+                self._control.check()
+                time.sleep(_RETRY_SECONDS * 2**number)
+            except Failure as failure:
+                raise Failure(f"ClientError: {where}: the container {failure}") from None
+        return None
+
+    def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
+        deadline = time.monotonic() + self._timeout
+        kept: dict[Any, Any] = self._kept.__dict__
+        try:
+            connection, response = self._begin(kept.pop(address, None), address, body)
+            self._read(connection, response, deadline, sink)
+        except TimeoutError:
+            raise _Again(f"did not answer within {self._timeout:.0f} s") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise _Again(f"did not answer: {error or type(error).__name__}") from None
+        if response.will_close:
+            connection.close()
+        else:
+            kept[address] = connection
+
+    def _begin(
+        self, kept: _Connection | None, address: Address, body: bytes | Iterable[bytes]
+    ) -> tuple[_Connection, http.client.HTTPResponse]:
+        """The answer's head, on the connection that was kept, unless its other end has closed it."""
+        if kept is not None and isinstance(body, bytes):
+            try:
+                kept.sock.settimeout(self._timeout)
+                kept.request("POST", "/invocations", body, self._headers)
+                return kept, kept.getresponse()
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                pass
+        if kept is not None:
+            kept.close()
+        connection = _Connection(*address, timeout=self._timeout)
+        connection.request("POST", "/invocations", body, self._headers)
+        return connection, connection.getresponse()
+
+    def _read(
+        self,
+        connection: _Connection,
+        response: http.client.HTTPResponse,
+        deadline: float,
+        sink: Sink,
+    ) -> None:
+        if not 200 <= response.status < 300:
+            said = response.read(ERROR_BODY_MAX).decode(errors="replace").strip()
+            connection.close()
+            text = f"answered {response.status}: {said}" if said else f"answered {response.status}"
+            raise (_Again if response.status >= 500 else Failure)(text)
+        while block := response.read1(_BLOCK):
+            sink(block)
+            if not response.isclosed() and connection.sock is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                connection.sock.settimeout(left)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        response.read()  # nothing more comes, but only this frees the connection for the next request
+
+
+class _Connection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    while block := stream.read(_BLOCK):
+        yield block

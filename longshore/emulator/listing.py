@@ -1,0 +1,66 @@
+"""What every List operation does with its records: filter, sort, cut into pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from longshore.emulator.faults import AwsError
+from longshore.emulator.records import KINDS, KindName, Record, Records
+from longshore.emulator.validation import summary_members
+
+_PAGE = 10  # items of a page where the request does not say
+_ASCENDING = ("training-job", "processing-job")  # where the request does not say; all others descend
+
+
+def list_records(
+    records: Records, kind: KindName, operation: str, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answer to a List operation whose request has SageMaker's usual filters.
+
+    Those are NameContains, StatusEquals, CreationTimeAfter/Before, LastModifiedTimeAfter/Before, SortBy
+    (Name, CreationTime, Status), SortOrder, MaxResults and NextToken. An item holds what its summary's shape
+    knows.
+    """
+    about = KINDS[kind]
+    member, names = summary_members(operation)
+    name_member = f"{about.stem}Name"
+    chosen = [record for record in records.all(kind) if _chosen(record, about.status, name_member, request)]
+    by = {"Name": name_member, "Status": about.status or "CreationTime"}.get(
+        request.get("SortBy", ""), "CreationTime"
+    )
+    default = "Ascending" if kind in _ASCENDING else "Descending"
+    chosen.sort(
+        key=lambda record: (record.get(by), record["CreationTime"], record[name_member]),
+        reverse=request.get("SortOrder", default) == "Descending",
+    )
+    start = _offset(request.get("NextToken"))
+    size = request.get("MaxResults", _PAGE)
+    page = [{key: item[key] for key in names if key in item} for item in chosen[start : start + size]]
+    answer: dict[str, Any] = {member: page}
+    if start + size < len(chosen):
+        answer["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
+    return answer
+
+
+def _chosen(record: Record, status: str | None, name_member: str, request: Mapping[str, Any]) -> bool:
+    if request.get("NameContains", "").lower() not in record[name_member].lower():
+        return False
+    if status and request.get("StatusEquals", record[status]) != record[status]:
+        return False
+    for member in ("CreationTime", "LastModifiedTime"):
+        when: float = record[member] if member in record else record["CreationTime"]
+        if not float(request.get(f"{member}After", 0)) <= when <= float(request.get(f"{member}Before", when)):
+            return False
+    return True
+
+
+def _offset(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.b64decode(token, validate=True))
+    except (binascii.Error, ValueError):
+        raise AwsError("ValidationException", "Invalid pagination token.") from None

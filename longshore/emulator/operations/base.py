@@ -1,0 +1,39 @@
+"""An operation of SageMaker's control plane: a function of the platform and of a well-formed request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from longshore.emulator.faults import AwsError
+from longshore.emulator.platform import Platform
+from longshore.emulator.records import Record
+from longshore.emulator.validation import output_members
+from longshore.errors import UserError
+
+Request = dict[str, Any]
+# Returns the answer, as JSON; None where moto is to answer instead. Raises AwsError.
+Handler = Callable[[Platform, Request], dict[str, Any] | None]
+
+
+def described(operation: str, record: Record) -> dict[str, Any]:
+    """A record as Describe answers it: without what is the emulator's own, and Tags, which ListTags tells."""
+    names = output_members(operation)
+    return {name: value for name, value in record.items() if name in names}
+
+
+def check_image(platform: Platform, image: str) -> None:
+    """AwsError, in SageMaker's words and the engine's, where no engine has this image."""
+    try:
+        platform.choose(image).image(image)
+    except UserError as error:
+        raise AwsError("ValidationException", f"Requested image {image} not found. {error}") from None
+
+
+def check_tags(request: Request) -> None:
+    """AwsError where a key is there twice."""
+    keys = [tag["Key"] for tag in request.get("Tags", [])]
+    if len(keys) != len(set(keys)):
+        raise AwsError(
+            "ValidationException", "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        )

@@ -1,0 +1,69 @@
+"""CreateEndpointConfig and what goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from longshore.emulator.faults import AwsError
+from longshore.emulator.listing import list_records
+from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.platform import Platform
+
+
+def create(platform: Platform, request: Request) -> dict[str, Any]:
+    """Keep the configuration, after its models have been looked for."""
+    check_tags(request)
+    platform.check_role(request.get("ExecutionRoleArn"))
+    variants = [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]
+    names = [variant["VariantName"] for variant in variants]
+    if len(names) != len(set(names)):
+        raise AwsError(
+            "ValidationException", "Variant names must be unique within an endpoint configuration."
+        )
+    record = {
+        **request,
+        "ProductionVariants": [_variant(platform, variant) for variant in request["ProductionVariants"]],
+    }
+    made = platform.records.create("endpoint-config", request["EndpointConfigName"], record)
+    return {"EndpointConfigArn": made["EndpointConfigArn"]}
+
+
+def describe(platform: Platform, request: Request) -> dict[str, Any]:
+    """An endpoint configuration."""
+    record = platform.records.get("endpoint-config", request["EndpointConfigName"])
+    return described("DescribeEndpointConfig", record)
+
+
+def delete(platform: Platform, request: Request) -> dict[str, Any]:
+    """Forget a configuration; endpoints that were made of it go on."""
+    platform.records.delete("endpoint-config", request["EndpointConfigName"])
+    return {}
+
+
+def list_configs(platform: Platform, request: Request) -> dict[str, Any]:
+    """A page of endpoint configurations."""
+    return list_records(platform.records, "endpoint-config", "ListEndpointConfigs", request)
+
+
+def _variant(platform: Platform, variant: dict[str, Any]) -> dict[str, Any]:
+    if "ModelName" not in variant:
+        raise AwsError("ValidationException", "The emulator runs variants of a model: name it in ModelName.")
+    platform.records.get("model", variant["ModelName"])
+    if "ServerlessConfig" in variant:
+        if "InstanceType" in variant or "InitialInstanceCount" in variant:
+            raise AwsError(
+                "ValidationException",
+                "A variant has either a ServerlessConfig, or an InstanceType and an InitialInstanceCount.",
+            )
+        return {"InitialVariantWeight": 1.0, **variant}
+    if "InstanceType" not in variant:
+        raise AwsError("ValidationException", "Name an InstanceType for each variant that is not serverless.")
+    return {"InitialVariantWeight": 1.0, "InitialInstanceCount": 1, **variant}
+
+
+HANDLERS: dict[str, Handler] = {
+    "CreateEndpointConfig": create,
+    "DescribeEndpointConfig": describe,
+    "DeleteEndpointConfig": delete,
+    "ListEndpointConfigs": list_configs,
+}

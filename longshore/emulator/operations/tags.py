@@ -1,0 +1,48 @@
+"""Tags of the records that are kept here; those of all else are moto's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from longshore.emulator.operations.base import Handler, Request
+from longshore.emulator.platform import Platform
+from longshore.emulator.records import Record
+
+
+def add(platform: Platform, request: Request) -> dict[str, Any] | None:
+    """Set tags; answers all of them."""
+    found = platform.records.by_arn(request["ResourceArn"])
+    if found is None:
+        return None
+    given = {tag["Key"]: tag for tag in request["Tags"]}
+
+    def merge(record: Record) -> None:
+        kept = [tag for tag in record.get("Tags", []) if tag["Key"] not in given]
+        record["Tags"] = [*kept, *given.values()]
+
+    record = platform.records.change(*found, merge) or {}
+    return {"Tags": record.get("Tags", [])}
+
+
+def delete(platform: Platform, request: Request) -> dict[str, Any] | None:
+    """Remove tags by their keys."""
+    found = platform.records.by_arn(request["ResourceArn"])
+    if found is None:
+        return None
+
+    def prune(record: Record) -> None:
+        record["Tags"] = [tag for tag in record.get("Tags", []) if tag["Key"] not in request["TagKeys"]]
+
+    platform.records.change(*found, prune)
+    return {}
+
+
+def list_tags(platform: Platform, request: Request) -> dict[str, Any] | None:
+    """All tags of a record: there are at most 50, which is a page."""
+    found = platform.records.by_arn(request["ResourceArn"])
+    if found is None:
+        return None
+    return {"Tags": platform.records.get(*found).get("Tags", [])}
+
+
+HANDLERS: dict[str, Handler] = {"AddTags": add, "DeleteTags": delete, "ListTags": list_tags}

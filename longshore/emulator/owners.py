@@ -1,0 +1,54 @@
+"""Who owns what an emulator leaves on this machine, and whether that one still lives.
+
+Each running emulator has a folder with a lock, which the kernel lets go of however the process ends. The next
+one that starts finds the folders whose lock is free, and removes what belonged to them: containers,
+processes, files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+
+class Owner:
+    """This emulator's mark and its folder, until close()."""
+
+    def __init__(self) -> None:
+        self._root = Path(tempfile.gettempdir()) / f"longshore-emulators-{os.getuid()}"
+        self._root.mkdir(mode=0o711, exist_ok=True)
+        self.mark = f"emulator{secrets.token_hex(4)}"
+        self.folder = self._root / self.mark
+        self.folder.mkdir(mode=0o711)
+        self._lock = (self.folder / "lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def dead(self) -> list[str]:
+        """The marks of emulators that have ended without removing what they had."""
+        return [
+            path.name for path in self._root.iterdir() if path.name != self.mark and _is_free(path / "lock")
+        ]
+
+    def bury(self, mark: str) -> None:
+        """Remove a dead one's folder: the last thing, so that what failed before is tried again next time."""
+        shutil.rmtree(self._root / mark, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.close()
+
+
+def _is_free(lock: Path) -> bool:
+    try:
+        with lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False  # it is just being made, or just being removed
+    except BlockingIOError:
+        return False
+    return True

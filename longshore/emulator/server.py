@@ -1,0 +1,192 @@
+"""The emulator's HTTP server, and who answers what: SageMaker's services and pages here, the rest moto."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from cheroot import server as cheroot_server
+from cheroot import wsgi
+
+from longshore.emulator import runtime
+from longshore.emulator.bodies import read_body
+from longshore.emulator.books.downloads import Downloads
+from longshore.emulator.faults import AwsError, request_id
+from longshore.emulator.operations import TABLE
+from longshore.emulator.origins import foreign
+from longshore.emulator.platform import Platform
+from longshore.emulator.validation import validate
+from longshore.errors import UserError
+
+_log = logging.getLogger("longshore.emulator")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Page = Callable[[Platform, Environ, StartResponse], Iterable[bytes]]
+
+_THREADS = 128  # requests that are answered at the same time; more wait
+_IDLE_SECONDS = 75  # until a kept connection without requests is closed
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+_ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
+# Where pages live; S3 has no bucket of this name, because an underscore is not allowed in one.
+PAGES = "/_longshore/"
+
+
+class Front:
+    """The WSGI application. pages: the handlers of '/' and of paths below PAGES, by path."""
+
+    def __init__(self, platform: Platform, pages: dict[str, Page] | None = None) -> None:
+        self._platform = platform
+        self._pages = pages or {}
+        self._moto = platform.books.application
+        self._downloads = Downloads(platform.books)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        service = scope[2] if scope else ""
+        try:
+            if service in ("", "sagemaker"):
+                target = environ.get("HTTP_X_AMZ_TARGET", "")
+                if target.startswith("SageMaker."):
+                    self._check(scope, environ)
+                    return self._control(target.removeprefix("SageMaker."), environ, start_response)
+                called = _ENDPOINT.fullmatch(path)
+                if called and environ["REQUEST_METHOD"] == "POST" and called[2] in runtime.ROUTES:
+                    self._check(scope, environ)
+                    return runtime.answer(called[2], self._platform, called[1], environ, start_response)
+            # What AWS clients send to '/' is signed, or no GET.
+            page = self._pages.get(path) if scope is None else None
+            if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
+                return page(self._platform, environ, start_response)
+            return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
+        except AwsError as error:
+            return _refuse(error, start_response)
+        except (ConnectionError, TimeoutError):
+            raise  # the client has gone, or stopped sending: the connection is closed
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                return self._fail(environ, start_response)
+            # A status that no client tries again: it would only wait for what does not get better.
+            full = AwsError("InsufficientStorage", f"The emulator's disk is full: {error}.", 507)
+            return _refuse(full, start_response, as_xml=service == "s3")
+        except Exception:  # noqa: BLE001  # any fault of ours is told, and the server goes on
+            return self._fail(environ, start_response)
+
+    def _fail(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        _log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        fault = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
+        return _refuse(fault, start_response)
+
+    def _control(self, operation: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = read_body(environ)
+        handler = TABLE.get(operation)
+        if handler is not None:
+            answer = handler(self._platform, _request(operation, body))
+            if answer is not None:
+                payload = json.dumps(answer).encode()
+                headers = [
+                    ("Content-Type", "application/x-amz-json-1.1"),
+                    ("Content-Length", str(len(payload))),
+                ]
+                start_response("200 OK", [*headers, *request_id()])
+                return [payload]
+        elif not self._platform.books.knows(operation):
+            raise AwsError("UnknownOperationException", f"The emulator does not know {operation}.")
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return self._ask_moto(environ, start_response)
+
+    def _ask_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._moto(environ, start_response)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            self._platform.books.changed()
+        return answer
+
+    def _check(self, scope: re.Match[str] | None, environ: Environ) -> None:
+        origin = foreign(self._platform, environ)
+        if origin is not None:  # a job can run any program of this machine
+            raise AwsError("AccessDeniedException", f"Pages of {origin} may not use this emulator.", 403)
+        if scope is not None and scope[1] != self._platform.region:
+            raise AwsError(
+                "ValidationException",
+                f"This emulator is {self._platform.region}, and the request is for {scope[1]}: set "
+                f"AWS_DEFAULT_REGION, or start it with --region {scope[1]}.",
+            )
+
+
+class Server(wsgi.Server):
+    """cheroot on 127.0.0.1. UserError at once where the port is taken; port 0 takes a free one."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            ("127.0.0.1", port), None, numthreads=_THREADS, server_name="longshore", request_queue_size=1024,
+            timeout=_IDLE_SECONDS, shutdown_timeout=1,
+        )  # fmt: skip
+        self.keep_alive_conn_limit = 1024
+        self.gateway = _Gateway
+        self.ConnectionClass = _Connection
+        try:
+            self.prepare()
+        except OSError as error:
+            raise UserError(
+                "longshore emulate",
+                f"port {port} of 127.0.0.1 cannot be had: {error}.",
+                "End what listens there, or choose another one: --port 4600 (0 takes any free one).",
+            ) from None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.bind_addr[1])
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """cheroot's own messages; those about clients that hang up are none of anybody's business."""
+        if level >= logging.ERROR:
+            _log.log(level, msg, exc_info=traceback)
+
+
+class _Request(cheroot_server.HTTPRequest):
+    # The stock reader drops headers with an underscore, which S3's x-amz-meta-* may have.
+    header_reader = cheroot_server.HeaderReader()
+
+
+class _Connection(cheroot_server.HTTPConnection):
+    RequestHandlerClass = _Request
+
+
+class _Gateway(wsgi.Gateway_10):
+    def get_environ(self) -> Any:
+        environ = super().get_environ()  # type: ignore[no-untyped-call]
+        kept = {}
+        for raw in self.req.inheaders:
+            name = raw.decode("latin-1")
+            if "_" in name and name.lower().startswith("x-amz-meta-"):
+                kept["HTTP_" + name.upper().replace("-", "_")] = name
+        if kept:
+            environ["moto.preserved_header_names"] = kept
+        return environ
+
+
+def _request(operation: str, body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is no JSON: {error}") from None
+    if not isinstance(request, dict):
+        raise AwsError("SerializationException", "The body is no JSON object.")
+    validate(operation, request)
+    return request
+
+
+def _refuse(error: AwsError, start_response: StartResponse, *, as_xml: bool = False) -> Iterable[bytes]:
+    body = error.xml() if as_xml else error.body()
+    kind = "application/xml" if as_xml else "application/x-amz-json-1.1"
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+    start_response(error.status_line, [*headers, *error.headers()])
+    return [body]

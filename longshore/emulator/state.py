@@ -1,0 +1,150 @@
+"""What survives a restart with --state DIR: one file, written as a whole, beside S3's contents.
+
+The file is renamed into its place when all of it is on the disk, so that there is always a whole one. What a
+killed emulator did in its last second is lost; contents that the file does not name are removed at the next
+start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pickle
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from longshore.emulator.books import Books, pickled
+from longshore.emulator.records import Records
+from longshore.errors import UserError
+
+_log = logging.getLogger("longshore.emulator")
+
+_FORM = 1  # of the file
+_EVERY_SECONDS = 1.0
+_SHARE = 10  # of the time, one part in so many is spent with writing
+
+
+class State:
+    """A folder with the state of one emulator. UserError where it cannot be used."""
+
+    def __init__(self, folder: Path, account: str, region: str) -> None:
+        self.folder = folder
+        self._about = {"form": _FORM, "account": account, "region": region, "moto": version("moto")}
+        self._file = folder / "state"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise self._unusable(f"it cannot be written: {error.strerror}.", "Name another one.") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise self._unusable(
+                "another emulator uses it.", "End that one, or name another folder."
+            ) from None
+        self._dirty = threading.Event()
+        self._saving = threading.Lock()
+        self._closed = threading.Event()
+        self._told: set[str] = set()
+        self._kept: dict[str, Any] = {}
+
+    def load(self) -> None:
+        """Read the file, where there is one."""
+        try:
+            with self._file.open("rb") as file:
+                self._kept = pickle.load(file)
+        except FileNotFoundError:
+            return
+        except Exception as error:  # whatever a damaged pickle makes of itself
+            raise self._damaged(error) from error
+        for option in ("account", "region"):
+            was = self._kept["about"][option]
+            if was != self._about[option]:
+                raise self._unusable(
+                    f"it was made with --{option} {was}.",
+                    f"Start with --{option} {was}, or name another folder.",
+                )
+
+    def restore(self, books: Books, records: Records) -> None:
+        """Put into both what load() has read."""
+        if not self._kept:
+            return
+        try:
+            pickled.load(self._kept["books"])
+            records.restore(self._kept["records"])
+            books.shelf.keep_only_what_was_restored()
+        except Exception as error:  # whatever a damaged pickle makes of itself
+            raise self._damaged(error) from error
+        self._kept = {}
+
+    def changed(self) -> None:
+        """Something is to be written soon."""
+        self._dirty.set()
+
+    def keep(self, books: Books, records: Records) -> None:
+        """Write, from now on, whatever has changed, until close()."""
+        records.changed = self.changed
+        books.changed = self.changed
+        self._thread = threading.Thread(target=self._run, args=(books, records), name="state", daemon=True)
+        self._thread.start()
+
+    def save(self, books: Books, records: Records) -> None:
+        """Write it now; a failure is told in the log, and tried again."""
+        with self._saving:
+            garbage = books.shelf.garbage()
+            taken, left_out = pickled.dump()
+            whole = {"about": self._about, "records": records.dump(), "books": taken}
+            fresh = self._file.with_suffix(".new")
+            try:
+                with fresh.open("wb") as file:
+                    pickle.dump(whole, file, pickle.HIGHEST_PROTOCOL)
+                    file.flush()
+                    os.fsync(file.fileno())
+                fresh.replace(self._file)
+            except OSError as error:
+                self._dirty.set()
+                self._tell(f"The state cannot be written to {self.folder}: {error.strerror}.")
+                return
+            books.shelf.collect(garbage)
+        for service in left_out:
+            self._tell(f"What moto holds of {service} is not kept in {self.folder}.")
+
+    def close(self, books: Books, records: Records) -> None:
+        """Write for the last time."""
+        self._closed.set()
+        self._dirty.set()
+        self._thread.join()
+        self.save(books, records)
+        self._lock.close()
+
+    def _run(self, books: Books, records: Records) -> None:
+        while True:
+            self._dirty.wait()
+            if self._closed.is_set():
+                return
+            self._dirty.clear()
+            began = time.monotonic()
+            self.save(books, records)
+            self._closed.wait(max(_EVERY_SECONDS, _SHARE * (time.monotonic() - began)))
+
+    def _tell(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            _log.warning("%s", sentence)
+
+    def _unusable(self, what: str, remedy: str) -> UserError:
+        return UserError(f"--state {self.folder}", what, remedy)
+
+    def _damaged(self, error: Exception) -> UserError:
+        about = self._kept.get("about", {}) if isinstance(self._kept, dict) else {}
+        was, now = about.get("moto"), self._about["moto"]
+        moto = f" It was written with moto {was}, and this is {now}." if was not in (None, now) else ""
+        return self._unusable(
+            f"the file `state` in it is damaged ({type(error).__name__}: {error}).{moto}",
+            "Put a copy of the folder in its place, or move it away to begin afresh.",
+        )

@@ -1,0 +1,309 @@
+"""Runs images in containers, by the Docker engine of this machine. The one place that imports docker."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from longshore.engines import docker_answers
+from longshore.engines.base import Container, Image, Line
+from longshore.errors import UserError
+
+if TYPE_CHECKING:
+    import docker
+
+_OURS = "longshore"  # the label of all that is this package's
+_OWNER = "longshore.owner"
+_LOG_CONFIG = {"max-size": "32m", "max-file": "2"}  # what is kept of a container that writes without end
+
+
+class DockerEngine:
+    """The engine 'docker'. Asks for it at the first use; UserError wherever it does not answer."""
+
+    name = "docker"
+
+    def __init__(self) -> None:
+        # While a network is made, joined, or looked at whether it is still needed.
+        self._networking = threading.Lock()
+        self._connecting = threading.Lock()
+        self._client: docker.DockerClient | None = None
+
+    def missing(self) -> str | None:
+        """Why no engine answers, in a few words; None where one does."""
+        try:
+            with _speaking("Docker"):
+                self._connected().ping()
+        except UserError:
+            return "no Docker engine answers"
+        return None
+
+    def version(self) -> str:
+        with _speaking("Docker"):
+            version: str = self._connected().version()["Version"]
+        return version
+
+    def image(self, name: str) -> Image:
+        with _speaking(name):
+            found = self._connected().api.inspect_image(name)
+        return docker_answers.image(name, found)
+
+    def start(self, container: Container) -> DockerContainer:
+        client = self._connected()
+        name = f"{_OURS}-{container.owner or 'nobody'}-{secrets.token_hex(6)}"
+        isolated = container.network is False
+        # Nobody reaches a container without any network. One of its own that leads nowhere, and that this
+        # machine is on, has no way out either.
+        network = None
+        if isolated and container.port is not None:
+            network = f"{name}-isolated"
+        elif isinstance(container.network, str):
+            network = f"{_OURS}-{container.owner or 'nobody'}-{container.network}"
+        options: dict[str, Any] = {
+            "name": name,
+            "command": list(container.arguments),
+            "detach": True,
+            "environment": dict(container.environment),
+            "labels": _labels(container.owner),
+            "mounts": _mounts(container),
+            "user": container.user or None,
+            "hostname": container.host_name,
+            "read_only": container.read_only_root,
+            "log_config": _log_config(),
+        }
+        if container.entrypoint is not None:
+            options["entrypoint"] = list(container.entrypoint)
+        if container.memory_mb is not None:
+            options |= {"mem_limit": f"{container.memory_mb}m", "memswap_limit": f"{container.memory_mb}m"}
+        if container.port is not None and not isolated:
+            options["ports"] = {f"{container.port}/tcp": ("127.0.0.1", None)}
+        if network is None:
+            options["network_mode"] = "none" if isolated else "bridge"
+        else:
+            options["network"] = network
+            options["networking_config"] = {network: _endpoint(client, container.host_name)}
+        with _speaking(container.image), contextlib.ExitStack() as undo:
+            if network is not None:
+                undo.enter_context(self._networking)
+                self._make_network(client, network, container.owner, isolated)
+            try:
+                created = client.containers.create(container.image, **options)
+                started = DockerContainer(self, created, network, name)
+                started.begin(container.port, isolated)
+            except BaseException:
+                self._discard(client, name, network)
+                raise
+        return started
+
+    def clean(self, owner: str) -> list[str]:
+        removed = []
+        with _speaking("Docker"):
+            client = self._connected()
+            ours = {"label": [f"{label}={value}" for label, value in _labels(owner).items()]}
+            for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
+                with contextlib.suppress(_docker().errors.NotFound):
+                    container.remove(force=True, v=True)
+                    removed.append(str(container.name))
+            for network in client.networks.list(filters=ours):
+                with contextlib.suppress(_docker().errors.NotFound):
+                    network.remove()
+                    removed.append(str(network.name))
+        return removed
+
+    def leave_network(self, name: str | None) -> None:
+        """Remove this network if it has lost its last container."""
+        if name is None:
+            return
+        with self._networking:
+            self._remove_network(self._connected(), name)
+
+    def _connected(self) -> docker.DockerClient:
+        with self._connecting:
+            if self._client is None:
+                with _speaking("Docker"):
+                    self._client = _docker().from_env(timeout=60, max_pool_size=64)
+            return self._client
+
+    @staticmethod
+    def _make_network(client: docker.DockerClient, name: str, owner: str, internal: bool) -> None:
+        if not any(network.name == name for network in client.networks.list(names=[name])):
+            client.networks.create(name, driver="bridge", internal=internal, labels=_labels(owner))
+
+    @staticmethod
+    def _remove_network(client: docker.DockerClient, name: str) -> None:
+        with contextlib.suppress(_docker().errors.APIError):  # others are on it, or it has gone
+            client.api.remove_network(name)
+
+    def _discard(self, client: docker.DockerClient, name: str, network: str | None) -> None:
+        """What is left of a start that failed; the engine may have failed, too."""
+        with contextlib.suppress(Exception):
+            client.api.remove_container(name, force=True, v=True)
+        if network is not None:
+            with contextlib.suppress(Exception):
+                self._remove_network(client, network)
+
+
+class DockerContainer:
+    """A container that was started, until remove(). Thread-safe."""
+
+    def __init__(self, engine: DockerEngine, container: Any, network: str | None, name: str) -> None:
+        self._engine = engine
+        self._container = container
+        self._api = container.client.api
+        self._network = network
+        self.name = name
+        self.address: tuple[str, int] | None = None
+        self._ended = threading.Event()
+        self._code: int | None = None
+        self._lost: UserError | None = None
+        self._removed = False
+
+    def begin(self, port: int | None, isolated: bool) -> None:
+        """Start it, and see where its port is."""
+        self._container.start()
+        threading.Thread(target=self._wait, name=f"wait-{self.name}", daemon=True).start()
+        if port is None:
+            return
+        network = self._api.inspect_container(self.name)["NetworkSettings"]
+        if isolated:
+            (only,) = network["Networks"].values()
+            self.address = (only["IPAddress"], port)
+        else:
+            # None once it has ended; then nobody will answer there, whichever number it is.
+            published = (network["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": "0"}]
+            self.address = ("127.0.0.1", int(published[0]["HostPort"]))
+
+    def exit_code(self) -> int | None:
+        if self._ended.is_set() and self._lost is not None:
+            raise self._lost
+        return self._code if self._ended.is_set() else None
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        self._ended.wait(seconds)
+        return self.exit_code()
+
+    def signal(self, number: int) -> None:
+        if self.exit_code() is None:
+            with _speaking(self.name), contextlib.suppress(_docker().errors.APIError):  # it has just ended
+                self._api.kill(self.name, number)
+
+    def stop(self, grace: float, number: int = 15) -> int:
+        self.signal(number)
+        if self.wait(grace) is None:
+            self.signal(9)
+        code = self.wait()
+        assert code is not None
+        return code
+
+    def lines(self) -> Iterator[Line]:
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{self.name}/logs"
+        what = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": 1}
+        with _speaking(self.name), self._api.get(url, params=what, stream=True, timeout=None) as answer:
+            answer.raise_for_status()
+            yield from docker_answers.lines(answer.raw)
+            if self._ended.wait(5):
+                self.exit_code()  # it did not end: the engine did
+
+    def memory_bytes(self) -> int | None:
+        if self.exit_code() is not None:
+            return None
+        with _speaking(self.name):
+            used = self._api.stats(self.name, stream=False, one_shot=True).get("memory_stats", {})
+        if "usage" not in used:
+            return None
+        of = used.get("stats", {})
+        # The page cache that can be given up at any time is nothing a limit would be reached by.
+        return int(used["usage"]) - int(of.get("total_inactive_file", of.get("inactive_file", 0)))
+
+    def out_of_memory(self) -> bool:
+        if self.exit_code() is None:
+            return False
+        with _speaking(self.name):
+            return bool(self._api.inspect_container(self.name)["State"]["OOMKilled"])
+
+    def remove(self) -> None:
+        if self._removed:
+            return
+        self._removed = True
+        with (
+            contextlib.suppress(UserError),
+            _speaking(self.name),
+            contextlib.suppress(_docker().errors.NotFound),
+        ):
+            self._api.remove_container(self.name, force=True, v=True)
+        with contextlib.suppress(UserError), _speaking(self.name):
+            self._engine.leave_network(self._network)
+        self._ended.wait(5)
+
+    def _wait(self) -> None:
+        try:
+            with _speaking(self.name):
+                self._code = int(self._api.wait(self.name, timeout=None)["StatusCode"])
+        except UserError as error:
+            if not self._removed:
+                self._lost = error
+            else:
+                self._code = 137
+        finally:
+            self._ended.set()
+
+
+def _docker() -> Any:
+    """The SDK; imported at the first use, as it takes a third of a second."""
+    import docker
+
+    return docker
+
+
+@contextlib.contextmanager
+def _speaking(where: str) -> Iterator[None]:
+    """Makes a UserError of whatever goes wrong with the engine."""
+    import requests
+    import urllib3
+
+    errors = _docker().errors
+    try:
+        yield
+    except errors.ImageNotFound as error:
+        raise UserError(
+            f"image {where}",
+            "Docker has none of this name here.",
+            f"Build it (`docker build --tag {where} .`) or fetch it (`docker pull {where}`).",
+        ) from error
+    except errors.APIError as error:
+        said = str(error.explanation or error).strip().rstrip(".")
+        raise UserError(where, f"Docker refuses: {said}.", "Mend that and try again.") from error
+    except (
+        errors.DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
+        raise UserError(
+            where,
+            "the Docker engine does not answer.",
+            "Start it (see `docker info`), or run a checkout as host:PATH.",
+        ) from error
+
+
+def _labels(owner: str) -> dict[str, str]:
+    return {_OURS: "1", _OWNER: owner}
+
+
+def _mounts(container: Container) -> list[Any]:
+    return [
+        _docker().types.Mount(
+            mount.target, str(mount.source.resolve()), type="bind", read_only=mount.read_only
+        )
+        for mount in container.mounts
+    ]
+
+
+def _log_config() -> Any:
+    return _docker().types.LogConfig(type="json-file", config=_LOG_CONFIG)
+
+
+def _endpoint(client: docker.DockerClient, host_name: str | None) -> Any:
+    return client.api.create_endpoint_config(aliases=[host_name] if host_name else [])

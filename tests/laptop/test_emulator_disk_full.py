@@ -1,0 +1,70 @@
+"""The emulator on a disk that is soon full: said at once, and what was there goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.disk import small_disk
+from tests.support.emulator import EmulatorProcess
+from tests.support.hosting import Hosting, archive
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, "4m"):
+        yield folder
+
+
+@pytest.mark.parametrize("size", [5_000_000, 4_190_000], ids=["too large at once", "too large together"])
+def test_an_object_that_has_no_room(disk: Path, size: int) -> None:
+    emulator = EmulatorProcess(disk)
+    emulator.put("one", small=b"x" * 100_000)
+    with pytest.raises(ClientError) as caught:
+        emulator.put("one", large=os.urandom(size))
+    assert caught.value.response["Error"]["Code"] == "InsufficientStorage"
+    assert "disk is full" in caught.value.response["Error"]["Message"]
+    assert emulator.get("one", "small") == b"x" * 100_000
+    emulator.put("one", other=b"x" * 100_000)
+    emulator.close()
+
+
+def test_a_model_that_has_no_room_fails_its_endpoint(disk: Path) -> None:
+    emulator = EmulatorProcess(disk)
+    hosting = Hosting(emulator)
+    emulator.put("models", m=archive({"zeros": bytes(6_000_000)}))
+    name = hosting.create(hosting.config({"ModelName": hosting.model(ModelDataUrl="s3://models/m")}))
+    described = hosting.settled(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert "No space left on device" in described["FailureReason"]
+    emulator.put("models", other=b"x" * 100_000)
+    emulator.close()
+
+
+def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(disk: Path, tmp_path: Path) -> None:
+    """The state's folder alone is on the small disk, and objects fill it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
+    emulator.put("one", small=b"x")
+    emulator.close()
+    (disk / "filler").write_bytes(b"x" * (4 * 2**20 - 64 * 2**10))
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
+    logs = emulator.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    events = [{"timestamp": int(time.time() * 1000), "message": os.urandom(50_000).hex()} for _ in range(2)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    emulator.close()
+    assert "The state cannot be written" in (outside / "emulator.log").read_text()
+    (disk / "filler").unlink()
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
+    assert emulator.get("one", "small") == b"x"
+    emulator.close()
