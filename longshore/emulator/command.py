@@ -48,6 +48,7 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         }.items():
             console.print(f"  export {name}={value}")
         console.print(f"\nA role that SageMaker may assume: {emulator.role}")
+        console.print("In a browser, the same address shows what runs.")
         console.print(explain())
         console.print(
             f"State: {state}" if state else "Nothing is kept: for that, name a folder with --state."

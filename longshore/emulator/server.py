@@ -54,15 +54,18 @@ class Front:
             if service in ("", "sagemaker"):
                 target = environ.get("HTTP_X_AMZ_TARGET", "")
                 if target.startswith("SageMaker."):
-                    self._check(scope, environ)
+                    self._check_origin(environ)
+                    self._check_region(scope)
                     return self._control(target.removeprefix("SageMaker."), environ, start_response)
                 called = _ENDPOINT.fullmatch(path)
                 if called and environ["REQUEST_METHOD"] == "POST" and called[2] in runtime.ROUTES:
-                    self._check(scope, environ)
+                    self._check_origin(environ)
+                    self._check_region(scope)
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
             page = self._pages.get(path) if scope is None else None
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
+                self._check_origin(environ)
                 return page(self._platform, environ, start_response)
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
@@ -108,10 +111,12 @@ class Front:
             self._platform.books.changed()
         return answer
 
-    def _check(self, scope: re.Match[str] | None, environ: Environ) -> None:
+    def _check_origin(self, environ: Environ) -> None:
         origin = foreign(self._platform, environ)
         if origin is not None:  # a job can run any program of this machine
             raise AwsError("AccessDeniedException", f"Pages of {origin} may not use this emulator.", 403)
+
+    def _check_region(self, scope: re.Match[str] | None) -> None:
         if scope is not None and scope[1] != self._platform.region:
             raise AwsError(
                 "ValidationException",

@@ -11,12 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import chromium
-from tests.support.emulator import JOBS, ROLE, EmulatorProcess
+from tests.support.emulator import EmulatorProcess
+from tests.support.hosting import Hosting
 from tests.support.jobs import train
 from tests.support.server import PATIENCE
 
 expect.set_options(timeout=PATIENCE * 1000)
-SCRIPTED = "speaks_markup.py"
+PROGRAM = "speaks_markup"
 
 
 @pytest.fixture(scope="module")
@@ -37,46 +38,34 @@ def page(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
-def deploy(emulator: EmulatorProcess, name: str, program: str = SCRIPTED, count: int = 1) -> None:
-    sagemaker = emulator.client("sagemaker")
-    image = f"host:{JOBS / program}"
-    sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": image}, ExecutionRoleArn=ROLE)
-    variant = {"VariantName": "blue", "ModelName": name, "InstanceType": "ml.m5.large"}
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=f"{name}-config",
-        ProductionVariants=[{**variant, "InitialInstanceCount": count, "InitialVariantWeight": 1}],
-    )
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=f"{name}-config")
+@pytest.fixture(scope="module")
+def hosting(emulator: EmulatorProcess) -> Hosting:
+    return Hosting(emulator)
 
 
 @pytest.fixture(scope="module")
-def deployed(emulator: EmulatorProcess) -> Iterator[str]:
-    name = "shown-in-a-browser"
-    deploy(emulator, name)
-    emulator.client("sagemaker").get_waiter("endpoint_in_service").wait(
-        EndpointName=name, WaiterConfig={"Delay": 1}
-    )
+def deployed(hosting: Hosting) -> Iterator[str]:
+    name = hosting.endpoint(PROGRAM)
     yield name
-    emulator.client("sagemaker").delete_endpoint(EndpointName=name)
+    hosting.delete(name)
 
 
-def test_an_endpoint_appears_comes_into_service_and_goes(
-    emulator: EmulatorProcess, page: Page, name: str
-) -> None:
+def test_an_endpoint_appears_comes_into_service_and_goes(hosting: Hosting, page: Page) -> None:
+    emulator = hosting.emulator
     page.goto(emulator.address)
     expect(page.locator("#emulator")).to_contain_text(f"us-east-1, at {emulator.address}")
     expect(page.locator("#engines")).to_contain_text("host:PATH")
-    deploy(emulator, name, count=2)
+    name = hosting.create(hosting.config({"ModelName": hosting.model(PROGRAM), "InitialInstanceCount": 2}))
     row = page.locator("#endpoints tr", has_text=name)
     expect(row.locator(".status")).to_have_text("InService")
-    expect(row).to_contain_text("blue")
+    expect(row).to_contain_text("v1")
     expect(row.locator("[data-label=Instances]")).to_contain_text(", healthy")
     row.get_by_role("link", name=name).press("Enter")
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     assert page.url.endswith(f"#/endpoints/{name}")
     expect(page.locator("#steps .status")).to_have_text(["Creating", "InService"])
     expect(page.locator("#facts")).to_contain_text(", healthy")
-    emulator.client("sagemaker").delete_endpoint(EndpointName=name)
+    hosting.delete(name)
     expect(page.locator("#absent")).to_be_visible()
 
 
@@ -88,8 +77,7 @@ def test_log_lines_are_text_whatever_is_in_them(emulator: EmulatorProcess, page:
     expect(log).to_contain_text("^[[31mred^[[0m &amp; a lot")
     assert log.locator("img, script").count() == 0
     expect(page).to_have_title(f"{deployed} – Longshore")
-    runtime = emulator.client("sagemaker-runtime")
-    runtime.invoke_endpoint(EndpointName=deployed, Body=b"this came later", ContentType="text/plain")
+    Hosting(emulator).invoke(deployed, "this came later", ContentType="text/plain")
     expect(log).to_contain_text("asked for b'this came later' of text/plain")
 
 
@@ -148,7 +136,7 @@ def test_what_was_typed_and_chosen_stays_while_everything_changes(
     page.get_by_label("Body", exact=True).focus()
     invocations = page.locator("#numbers div", has_text="invocations").locator("dd")
     before = invocations.inner_text()
-    emulator.client("sagemaker-runtime").invoke_endpoint(EndpointName=deployed, Body=b"x")
+    Hosting(emulator).invoke(deployed, "x")
     expect(invocations).not_to_have_text(before)
     page.keyboard.press("End")
     page.keyboard.type("ught")
@@ -217,10 +205,10 @@ def test_a_link_to_what_is_not_there_says_so(emulator: EmulatorProcess, page: Pa
 def test_the_page_outlives_the_emulator_and_says_so(tmp_path: Path, page: Page) -> None:
     emulator = EmulatorProcess(tmp_path)
     try:
-        deploy(emulator, "goes-with-it")
+        name = Hosting(emulator).endpoint(PROGRAM)
         page.goto(emulator.address)
-        page.get_by_role("link", name="goes-with-it").click()
-        expect(page.locator("#status")).to_have_text("InService")
+        page.get_by_role("link", name=name).click()
+        expect(page.locator("#log")).to_contain_text("a lot")
         page.get_by_label("Body", exact=True).fill("kept")
         expect(page.locator("#trouble")).to_be_hidden()
     finally:
@@ -234,8 +222,6 @@ def test_the_page_outlives_the_emulator_and_says_so(tmp_path: Path, page: Page) 
         expect(page.locator("#trouble")).to_be_hidden()
         expect(page.locator("#absent")).to_be_visible()  # without --state nothing was kept
         expect(page.locator("#log > div")).to_have_count(0)
-        deploy(emulator, "goes-with-it")
-        expect(page.locator("#status")).to_have_text("InService")
         expect(page.get_by_label("Body", exact=True)).to_have_value("kept")
     finally:
         emulator.close()
