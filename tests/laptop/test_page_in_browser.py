@@ -14,7 +14,7 @@ from tests.support.browser import chromium
 from tests.support.emulator import EmulatorProcess
 from tests.support.hosting import Hosting
 from tests.support.jobs import train
-from tests.support.server import PATIENCE
+from tests.support.server import PATIENCE, free_port
 
 expect.set_options(timeout=PATIENCE * 1000)
 PROGRAM = "speaks_markup"
@@ -203,7 +203,8 @@ def test_a_link_to_what_is_not_there_says_so(emulator: EmulatorProcess, page: Pa
 
 
 def test_the_page_outlives_the_emulator_and_says_so(tmp_path: Path, page: Page) -> None:
-    emulator = EmulatorProcess(tmp_path)
+    port = str(free_port())
+    emulator = EmulatorProcess(tmp_path, "--port", port)
     try:
         name = Hosting(emulator).endpoint(PROGRAM)
         page.goto(emulator.address)
@@ -217,7 +218,7 @@ def test_the_page_outlives_the_emulator_and_says_so(tmp_path: Path, page: Page) 
     expect(page.locator("#log")).to_contain_text("a lot")
     page.get_by_role("button", name="Invoke").click()
     expect(page.locator("#result-status")).to_have_text("No answer")
-    emulator = EmulatorProcess(tmp_path, "--port", emulator.address.rpartition(":")[2])
+    emulator = EmulatorProcess(tmp_path, "--port", port)
     try:
         expect(page.locator("#trouble")).to_be_hidden()
         expect(page.locator("#absent")).to_be_visible()  # without --state nothing was kept

@@ -147,14 +147,14 @@ function showLatency(latency) {
     ["p99", ms(latency.p99)],
   ]);
   const top = Math.max(...latency.slots.map((slot) => slot.slowest ?? 0));
-  const bars = (height) => latency.slots.map((slot, index) => {
+  const bars = (base, height) => latency.slots.map((slot, index) => {
     const tall = slot.count ? height(slot) : 0;
-    return tall ? `M${10 * index + 1} 80v${-tall}h8v${tall}z` : "";
+    return tall ? `M${10 * index + 1} ${base}v${-tall}h8v${tall}z` : "";
   }).join("");
   const paths = at("drawing").children;
-  paths[0].setAttribute("d", bars((slot) => Math.max(2, 76 * slot.slowest / top)));
-  paths[1].setAttribute("d", bars((slot) => Math.max(2, 76 * slot.median / top)));
-  paths[2].setAttribute("d", bars((slot) => (slot.errors ? 6 : 0)));
+  paths[0].setAttribute("d", bars(74, (slot) => Math.max(2, 70 * slot.slowest / top)));
+  paths[1].setAttribute("d", bars(74, (slot) => Math.max(2, 70 * slot.median / top)));
+  paths[2].setAttribute("d", bars(80, (slot) => (slot.errors ? 5 : 0)));
   say(at("scale"), top ? `Five minutes up to now, five seconds a bar: dark the median, light the slowest ` +
     `(${ms(top)} at the top), red where there were errors.` : "No invocations in the last five minutes.");
 }
