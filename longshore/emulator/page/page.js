@@ -12,6 +12,7 @@ const KINDS = { "endpoint": "Endpoint", "training-job": "Training", "transform-j
 let route = null; // what is shown: null for everything, else {kind, name}
 let timer = 0;
 let boot = ""; // which run of the emulator the page knows
+let introduced = ""; // the run that the page's head is about
 let version = -1;
 let seen = {}; // how many lines of each log stream have come
 
@@ -234,8 +235,8 @@ async function poll() {
     if (answer.boot !== boot) {
       if (boot) forget(); // another run of the emulator: what it tells, it tells from the start
       boot = answer.boot;
-      introduce();
     }
+    if (introduced !== boot) introduce(boot);
     (asked.kind ? showDetail : showOverview)(answer);
     complain(null);
   } catch (error) {
@@ -245,13 +246,14 @@ async function poll() {
   timer = setTimeout(poll, EVERY_MS);
 }
 
-async function introduce() {
+async function introduce(run) {
   try {
     const emulator = await get("emulator");
+    introduced = run;
     say(at("emulator"), `SageMaker of account ${emulator.account}, ${emulator.region}, at ${emulator.address}`);
     say(at("engines"), emulator.engines);
-  } catch (error) {
-    boot = ""; // the next answer asks again
+  } catch {
+    // the next answer asks again
   }
 }
 
