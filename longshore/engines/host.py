@@ -39,9 +39,10 @@ class HostEngine:
 
     name = "host"
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: bool | None = None) -> None:
+        """namespaces: whether to make mount namespaces; None for wherever that can be done."""
         self._checking = threading.Lock()
-        self._namespaces: bool | None = None
+        self._namespaces = namespaces
 
     def image(self, name: str) -> Image:
         """The checkout's; UserError where the path has nothing to run."""
@@ -84,6 +85,7 @@ class HostProgram:
     def __init__(self, container: Container, programs: Programs, namespaces: bool) -> None:
         self._image = container.image
         self._code: int | None = None
+        self._out_of_memory = False
         self._ended = threading.Event()
         self._removing = threading.Lock()
         self._links: list[Path] = []
