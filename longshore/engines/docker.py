@@ -57,8 +57,8 @@ class DockerEngine:
         client = self._connected()
         name = f"{_OURS}-{container.owner or 'nobody'}-{secrets.token_hex(6)}"
         isolated = container.network is False
-        # Nobody reaches a container without any network. One of its own that leads nowhere, and that this
-        # machine is on, has no way out either.
+        # Nobody reaches a container without any network. A network of its own, that the engine lets nothing
+        # out of, and on which only this machine is beside it, comes nearest.
         network = None
         if isolated and container.port is not None:
             network = f"{name}-isolated"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from longshore.engines.base import Container, Mount
 from longshore.engines.docker import DockerEngine
 from longshore.errors import UserError
 from tests.support import docker
-from tests.support.engines import BUSYBOX, SERVER, Machine, answers, left_behind, new_owner, wait_for_line
+from tests.support.engines import BUSYBOX, SERVER, Machine, answers, left_behind, new_owner
 from tests.support.server import CHECKOUT, wait_until
 
 
@@ -48,25 +48,23 @@ def test_what_is_known_of_an_image(docker_engine: DockerEngine, tmp_path: Path) 
 
 
 def test_containers_on_one_network_find_each_other_by_host_name(docker_machine: Machine) -> None:
-    script = (
-        "until wget -q -O - http://algo-2:8080/ >&- 2>&1 || [ -e /opt/ml/no ]; do sleep 0.05; done; hostname"
-    )
+    ask = "until wget -q -T 2 -O /dev/null http://algo-2:8080/; do sleep 0.05; done; hostname"
+    answer = "mkdir /w; echo > /w/index.html; exec httpd -f -p 8080 -h /w"
     with (
-        docker_machine.running(script, network="job", host_name="algo-1") as one,
-        docker_machine.running("mkdir /w; echo > /w/index.html; exec httpd -f -p 8080 -h /w", network="job",
-                               host_name="algo-2"),
-    ):  # fmt: skip
-        assert one.wait(60) == 0
-        assert [line.text for line in one.lines()] == ["algo-1"]
+        docker_machine.running(ask, network="job", host_name="algo-1") as one,
+        docker_machine.running(answer, network="job", host_name="algo-2"),
+    ):
+        assert one.wait(30) == 0
+        assert [line.text for line in one.lines() if line.stream == "stdout"] == ["algo-1"]
     label = f"label=longshore.owner={docker_machine.owner}"
     assert not docker.docker("network", "ls", "--quiet", "--filter", label).stdout, "it went with the last"
 
 
-def test_isolated_with_a_port_it_answers_but_gets_nowhere(docker_machine: Machine) -> None:
-    script = f"ip route | grep default || echo nowhere\n{SERVER}"
-    with docker_machine.running(script, port=8080, network=False) as started:
-        wait_for_line(started, "nowhere")
-        wait_until(lambda: answers(started), "an answer")
+def test_isolated_with_a_port_it_answers_on_a_network_that_leads_nowhere(docker_machine: Machine) -> None:
+    with docker_machine.running(SERVER, port=8080, network=False) as started:
+        wait_until(lambda: answers(started), "an answer", 20)
+        (network,) = docker.inspect(started.name)["NetworkSettings"]["Networks"]
+        assert json.loads(docker.docker("network", "inspect", network).stdout)[0]["Internal"]
 
 
 def test_a_folder_that_is_not_there(docker_machine: Machine, tmp_path: Path) -> None:
@@ -117,9 +115,9 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'door'}")
-    yield Door(tmp_path / "door")
+    return Door(tmp_path / "door")
 
 
 def test_an_engine_that_stops_halfway_is_said_at_once(docker_engine: DockerEngine, door: Door) -> None:
