@@ -1,0 +1,84 @@
+"""`train` that is stopped, or whose process dies (D7, D8)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+from longshore.check.processes import leaf
+from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore.check.rules.training import trains
+from longshore.check.served import Log
+from longshore.check.session import Session
+from longshore.check.training import Training, Work, run_training
+from longshore.engines.base import Running
+
+
+def _in_the_middle(session: Session, running: Running) -> bool:
+    """Wait until half of the usual time is over; whether it still runs."""
+    return running.wait(session.trained().seconds / 2) is None
+
+
+def _has_train(session: Session) -> bool:
+    return session.trained().has_train
+
+
+@rule(
+    "D8-stops-in-time",
+    Severity.ERROR,
+    Group.TRAINING,
+    "SIGTERM ends `train` within 120 s",
+    "Stop, spot interruption and time-out send it; then it is killed, and its last checkpoint is lost.",
+    needs="image",
+    alone=True,
+)
+def stops_in_time(session: Session) -> Outcome:
+    if session.engine and session.training_inputs() and not _has_train(session):
+        return not_applicable("it has no `train`")
+    usual = trains(session)
+    signalled = [0.0]
+
+    def stop(running: Running, log: Log) -> float:
+        _in_the_middle(session, running)
+        signalled[0] = time.monotonic()
+        running.signal(signal.SIGTERM)
+        return session.options.training_stop_seconds
+
+    training = run_training(session, Work(), stop)
+    told = f"SIGTERM after {usual.seconds / 2:.1f} s: {training}"
+    if training.exit_code is None:
+        return failed(told, "Handle SIGTERM: save a checkpoint and end; pass it on from a shell by exec.")
+    return passed(told)
+
+
+@rule(
+    "D7-killed",
+    Severity.ERROR,
+    Group.TRAINING,
+    "If the process that trains is killed, `train` ends with an exit code that is not 0",
+    "Out of memory is the usual reason; with 0 the job is Completed, with half a model.",
+    needs="image",
+    alone=True,
+)
+def killed(session: Session) -> Outcome:
+    if session.engine and session.training_inputs() and not _has_train(session):
+        return not_applicable("it has no `train`")
+    trains(session)
+    victims: list[int] = []
+
+    def kill(running: Running, log: Log) -> float:
+        if _in_the_middle(session, running):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if (victim := leaf(running)) is not None:
+                    os.kill(victim, signal.SIGKILL)
+                    victims.append(victim)
+        return session.options.training_seconds if victims else 0.0
+
+    training: Training = run_training(session, Work(), kill)
+    if not victims:
+        raise NotTried("there was no process but the first one to kill")
+    if training.exit_code:
+        return passed(str(training))
+    return failed(str(training), "Look at the exit status of the process that trains: 128 + the signal's number.")
