@@ -22,6 +22,7 @@ from longshore.engines.base import HOST_PREFIX, Engine
 from longshore.errors import UserError
 
 COULD_NOT_RUN = 3
+_WIDTH = 160  # columns where the output is no terminal
 
 
 @click.command()
@@ -82,7 +83,7 @@ def check(
     from longshore.check.select import select
 
     rules = select(RULES, only, skip)
-    out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     if list_rules:
         report.show_rules(out, rules)
         return 0

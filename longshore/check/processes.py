@@ -15,8 +15,12 @@ _LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 def pids(running: Running) -> list[int]:
     """Its processes, the first one first. NotTried where this machine does not show them."""
     found = running.pids()
-    if not found or not all(Path(f"/proc/{pid}").exists() for pid in found):
+    if not found or not any(Path(f"/proc/{pid}").exists() for pid in found):
         raise NotTried("the container's processes cannot be seen from this machine")
+    # And what they started, should the engine not know of it.
+    parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    while more := [pid for pid, parent in parents.items() if parent in found and pid not in found]:
+        found += more
     return found
 
 

@@ -225,6 +225,16 @@ class DockerContainer:
             answer.raise_for_status()
             yield from docker_answers.lines(answer.raw)
 
+    def pids(self) -> list[int]:
+        if self.exit_code() is not None:
+            return []
+        with _speaking(self.name):
+            first = int(self._api.inspect_container(self.name)["State"]["Pid"])
+            top = self._api.top(self.name)
+        column = top["Titles"].index("PID")
+        found = [int(row[column]) for row in top["Processes"] or ()]
+        return sorted(found, key=lambda pid: (pid != first, pid))
+
     def memory_bytes(self) -> int | None:
         if self.exit_code() is not None:
             return None

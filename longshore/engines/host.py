@@ -134,6 +134,12 @@ class HostProgram:
     def lines(self) -> Iterator[Line]:
         return self._spool.lines()
 
+    def pids(self) -> list[int]:
+        if self._ended.is_set():
+            return []
+        found = processes.living(f"{processes.CONTAINER}={self.name}", {self.pid})
+        return sorted(found, key=lambda pid: (pid != self.pid, pid))
+
     def memory_bytes(self) -> int | None:
         if self._ended.is_set():
             return None

@@ -8,7 +8,6 @@ from longshore import limits
 from longshore.check.client import size_of
 from longshore.check.rule import (
     Group,
-    NotTried,
     Outcome,
     Severity,
     failed,
@@ -158,13 +157,6 @@ def size(session: Session) -> Outcome:
     return passed(size_of(found))
 
 
-def _platform(session: Session) -> tuple[str, str]:
-    image = session.image()
-    if image.operating_system is None or image.architecture is None:
-        raise NotTried("a checkout has no platform" if session.on_host else "its platform is not known")
-    return image.operating_system, image.architecture
-
-
 @rule(
     "F4-linux",
     Severity.ERROR,
@@ -174,7 +166,9 @@ def _platform(session: Session) -> tuple[str, str]:
     needs="image",
 )
 def linux(session: Session) -> Outcome:
-    system, architecture = _platform(session)
+    if session.on_host:
+        return not_applicable("a checkout has no platform")
+    system, architecture = session.image().operating_system, session.image().architecture
     shown = f"{system}/{architecture}"
     if system == "linux" and architecture in ("amd64", "arm64"):
         return passed(shown)
@@ -190,10 +184,12 @@ def linux(session: Session) -> Outcome:
     needs="image",
 )
 def amd64(session: Session) -> Outcome:
-    system, architecture = _platform(session)
+    if session.on_host:
+        return not_applicable("a checkout has no platform")
+    architecture = session.image().architecture
     if architecture == "amd64":
         return passed(architecture)
-    return failed(f"{system}/{architecture}", "docker build --platform linux/amd64, unless it is for Graviton.")
+    return failed(str(architecture), "docker build --platform linux/amd64, unless it is for Graviton.")
 
 
 @rule(

@@ -96,9 +96,12 @@ def _answers(session: Session, how: How) -> str | None:
         return str(why_not)
 
 
+_FILL = "LONGSHORE_CHECK_FILL_"
+
+
 def _many() -> dict[str, str]:
     """As many variables as a model may have, one with the longest name, one with the longest value; under 32 KB."""
-    names = [f"LONGSHORE_CHECK_{n:03d}" for n in range(limits.ENVIRONMENT_MAX - 3)]
+    names = [f"{_FILL}{n:03d}" for n in range(limits.ENVIRONMENT_MAX - 3)]
     variables = dict.fromkeys(names, "x" * 200)
     variables["N" * limits.ENVIRONMENT_TEXT_MAX] = "a long name"
     variables["LONGSHORE_CHECK_LONG"] = "v" * limits.ENVIRONMENT_TEXT_MAX
@@ -139,16 +142,15 @@ def _together(session: Session) -> frozenset[str]:
     session.base()
     how, tried = How(), set()
     for way, change in _WAYS.items():
-        if way not in ("C2-batch", "A6-odd-values") and way not in _impossible(session):
+        if way != "C2-batch-local" and way not in _impossible(session):
             how = change(how)
             tried.add(way)
-    how = how.with_environment(**_ODD_VALUES)
-    kept = [name for name in how.environment if not name.startswith("LONGSHORE_CHECK_0")]
-    # No more than a model may have in all.
-    fill = [n for n in how.environment if n not in kept][: limits.ENVIRONMENT_MAX - len(kept)]
-    how = replace(how, environment={name: how.environment[name] for name in (*kept, *fill)})
+    # No more variables than a model may have in all.
+    fill = [name for name in how.environment if name.startswith(_FILL)]
+    surplus = set(fill[: max(0, len(how.environment) - limits.ENVIRONMENT_MAX)])
+    how = replace(how, environment={n: v for n, v in how.environment.items() if n not in surplus})
     try:
-        return frozenset() if _answers(session, how) else frozenset({*tried, "A6-odd-values"})
+        return frozenset() if _answers(session, how) else frozenset(tried)
     except NotTried:
         return frozenset()
 
@@ -158,7 +160,12 @@ def _impossible(session: Session) -> dict[str, str]:
 
     def ask() -> dict[str, str]:
         found = {}
+        if session.on_host:
+            found["A4-any-user"] = "a checkout's files belong to this machine's user: check the image"
+            found["A5-no-network"] = "a program of this machine keeps its network: check the image"
         for way in ("A4-any-user", "A4-read-only-root", "A5-no-network"):
+            if way in found:
+                continue
             try:
                 with session.started(_WAYS[way](How())) as server:
                     server.client  # noqa: B018  # it may be out of reach
