@@ -1,6 +1,7 @@
 """HTTP as SageMaker's side of it: each exchange is kept as it was, for the evidence.
 
-Over sockets, because much of what is asked no library would send: a body in odd chunks, half a request, two at once.
+Over sockets, because much of what is asked no library would send: a body in odd chunks, half a request, two
+at once.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ class Connection:
 
 
 class Client:
-    """Sends requests to one container, each on a connection of its own, and remembers its refusals and failures."""
+    """Sends requests to one container, each on a connection of its own, and remembers its refusals and
+    failures."""
 
     def __init__(self, address: Address, patience: float, errors: list[Exchange] | None = None) -> None:
         """patience: seconds after which no answer counts as none, where a request does not say otherwise."""
@@ -229,9 +231,7 @@ class Client:
         return got
 
 
-def _described(
-    method: str, path: str, headers: Mapping[str, str], body: bytes | None, chunked: bool
-) -> str:
+def _described(method: str, path: str, headers: Mapping[str, str], body: bytes | None, chunked: bool) -> str:
     about = [excerpt(headers["Content-Type"], 60)] if "Content-Type" in headers else []
     if chunked:
         about.append("chunked")
@@ -252,7 +252,11 @@ def _failure(error: Exception, sent: bool, patience: float) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "the answer broke off before its end"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
-        return "the connection was closed without an answer" if sent else "the connection was closed while the body was being sent"
+        return (
+            "the connection was closed without an answer"
+            if sent
+            else "the connection was closed while the body was being sent"
+        )
     if isinstance(error, http.client.HTTPException):
         return f"no HTTP came back: {error!r}"
     return f"no connection: {error}"

@@ -36,16 +36,18 @@ _WIDTH = 160  # columns where the output is no terminal
 @click.option(
     "--model",
     type=click.Path(exists=True, path_type=Path),
-    help="A folder or model.tar.gz for /opt/ml/model; a project's local_test/test_dir/model unless given, or what "
-    "`train` makes.",
+    help="A folder or model.tar.gz for /opt/ml/model; unless given, a project's local_test/test_dir/model, or "
+    "what `train` makes.",
 )
 @click.option(
     "--training",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder laid out as /opt/ml/input; a project's local_test/test_dir/input unless given.",
 )
-@click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for every container.")
-@click.option("--only", multiple=True, metavar="RULE|GROUP", help="Only these: A3-drains, A3, hosting's groups.")
+@click.option(
+    "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for every container."
+)
+@click.option("--only", multiple=True, metavar="RULE|GROUP", help="Only these: A3-drains, A3, training.")
 @click.option("--skip", multiple=True, metavar="RULE|GROUP", help="All but these.")
 @click.option(
     "--start-seconds",
@@ -111,7 +113,8 @@ def check(
 
 
 def find(target: str) -> tuple[Engine | None, str]:
-    """The engine that runs it, None for a URL, and the name it has there. UserError where there is no such thing."""
+    """The engine that runs it, None for a URL, and the name it has there. UserError where there is no such
+    thing."""
     from longshore.engines.choose import choose
 
     if target.startswith(("http://", "https://")):

@@ -35,7 +35,8 @@ def is_empty(folder: Path) -> bool:
 
 
 def model(source: Path, target: Path) -> Path:
-    """A copy of a model's folder, or what is in its archive, as SageMaker puts it into /opt/ml/model (A17)."""
+    """A copy of a model's folder, or what is in its archive, as SageMaker puts it into /opt/ml/model
+    (A17)."""
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns(".gitignore"), symlinks=True)
     else:
@@ -77,7 +78,7 @@ def training(
     *,
     hyperparameters: Mapping[str, str] | None = None,
     resources: Mapping[str, Any] | None = None,
-    channels: Mapping[str, Mapping[str, Any]] | None = None,
+    channels: Mapping[str, Any] | None = None,
     data: bool = True,
 ) -> Path:
     """An /opt/ml for a training job: input/ of the source, and empty folders for what it writes (D2 to D6).
@@ -95,7 +96,9 @@ def training(
         (inputs / "data").mkdir(exist_ok=True)
     config = inputs / "config"
     config.mkdir(exist_ok=True)
-    write(config / "hyperparameters.json", {**read(config / "hyperparameters.json"), **(hyperparameters or {})})
+    write(
+        config / "hyperparameters.json", {**read(config / "hyperparameters.json"), **(hyperparameters or {})}
+    )
     usual = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
     write(config / "resourceconfig.json", {**usual, **(resources or {})})
     described = read(config / "inputdataconfig.json")
@@ -115,7 +118,9 @@ def read(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(str(file), f"it is no JSON: {error}.", "Mend it, or name another folder: --training.") from None
+        raise UserError(
+            str(file), f"it is no JSON: {error}.", "Mend it, or name another folder: --training."
+        ) from None
     return value if isinstance(value, dict) else {}
 
 

@@ -26,7 +26,8 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Payload:
-    """A body and its type. origin: where it comes from, for the report; guessed: whether nobody said it was valid."""
+    """A body and its type. origin: where it comes from, for the report; guessed: whether nobody said it was
+    valid."""
 
     body: bytes
     content_type: str
@@ -97,15 +98,19 @@ MALFORMED: dict[str, tuple[tuple[str, bytes], ...]] = {
     "application/x-parquet": (("no Parquet at all", b"PAR1 and nothing more"),),
     "application/jsonlines": (("a line that is no JSON", b'{"a": 1}\n{"a":\n'),),
     "application/x-recordio-protobuf": (("no record", b"\x0a\x23\xd7\xce\xff\xff\xff\x7f"),),
-    "multipart/form-data; boundary=x": (("a part that never ends", b"--x\r\nContent-Disposition: form-data\r\n"),),
+    "multipart/form-data; boundary=x": (
+        ("a part that never ends", b"--x\r\nContent-Disposition: form-data\r\n"),
+    ),
 }
 
 
 def enlarged(payload: Payload, size: int) -> bytes:
-    """A body of about so many bytes of the payload's type: padded where that changes nothing, else of rows or noise."""
+    """A body of about so many bytes of the payload's type: padded where that changes nothing, else of rows or
+    noise."""
     if payload.content_type.startswith(JSON):
         return payload.body + b" " * max(0, size - len(payload.body))
     if payload.content_type.startswith(CSV):
-        # One long row of text: a row the model takes, a million times over, would keep it computing for minutes.
+        # One long row of text: a row the model takes, a million times over, would keep it computing for
+        # minutes.
         return b"x" * (size - 1) + b"\n"
     return (payload.body * (size // max(1, len(payload.body)) + 1))[:size]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from longshore.check.rule import NotTried
@@ -25,7 +24,8 @@ def pids(running: Running) -> list[int]:
 
 
 def leaf(running: Running) -> int | None:
-    """Of the processes that have no children, but for the first of all, the one with the most memory: a worker.
+    """Of the processes that have no children, but for the first of all, the one with the most memory: a
+    worker.
 
     None where there is only the first.
     """
@@ -63,7 +63,7 @@ def _sockets(pid: int) -> set[str]:
     with contextlib.suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                target = os.readlink(descriptor)
+                target = str(descriptor.readlink())
                 if target.startswith("socket:["):
                     found.add(target[len("socket:[") : -1])
     return found

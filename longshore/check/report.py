@@ -40,13 +40,12 @@ def failures(results: Sequence[Result], severity: Severity) -> list[Result]:
 def summary(results: Sequence[Result]) -> str:
     """One line."""
     counts = {status: sum(r.outcome.status is status for r in results) for status in Status}
-    parts = [f"{counts[Status.PASSED]} passed"]
-    for severity in Severity:
-        if found := len(failures(results, severity)):
-            parts.append(f"{found} {severity}{'s' if found > 1 else ''} failed")
-    for status in (Status.NOT_APPLICABLE, Status.NOT_TRIED):
-        if counts[status]:
-            parts.append(f"{counts[status]} {status}")
+    found = {severity: len(failures(results, severity)) for severity in Severity}
+    parts = [
+        f"{counts[Status.PASSED]} passed",
+        *(f"{n} {severity}{'s' if n > 1 else ''} failed" for severity, n in found.items() if n),
+        *(f"{counts[s]} {s}" for s in (Status.NOT_APPLICABLE, Status.NOT_TRIED) if counts[s]),
+    ]
     return ", ".join(parts)
 
 
@@ -58,7 +57,10 @@ def show(console: Console, target: str, results: Sequence[Result], seconds: floa
             console.print(f"\n[bold]{group}[/bold]")
             for result in some:
                 _show_one(console, result)
-    verdict = {0: "[green]Nothing that SageMaker would fail on.[/green]", 1: "[red]SageMaker would fail.[/red]"}
+    verdict = {
+        0: "[green]Nothing that SageMaker would fail on.[/green]",
+        1: "[red]SageMaker would fail.[/red]",
+    }
     console.print(f"\n{escape(target)}: {summary(results)}, in {seconds:.1f} s.")
     console.print(verdict.get(exit_code(results), "[red]Nothing could be tried.[/red]"))
 
@@ -116,8 +118,8 @@ def as_json(target: str, results: Sequence[Result], seconds: float) -> str:
 
 
 def as_junit(target: str, results: Sequence[Result], seconds: float) -> str:
-    """A suite for each group. Failed errors are failures; all else that did not pass is skipped, and says why:
-    JUnit has no warnings."""
+    """A suite for each group. Failed errors are failures; all else that did not pass is skipped, and says
+    why: JUnit has no warnings."""
     suites = ElementTree.Element("testsuites", name="longshore check", time=f"{seconds:.3f}")
     for group in Group:
         some = [result for result in results if result.rule.group is group]
@@ -156,4 +158,6 @@ def as_junit(target: str, results: Sequence[Result], seconds: float) -> str:
 
 def _xml(text: str) -> str:
     """Without the characters that XML cannot hold at all."""
-    return "".join(c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff")
+    return "".join(
+        c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
+    )

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """error: SageMaker, or a caller of it, would meet a failure. warning: it works, and hurts. note: worth knowing."""
+    """error: SageMaker, or a caller of it, would meet a failure. warning: it works, and hurts. note: worth
+    knowing."""
 
     ERROR = "error"
     WARNING = "warning"

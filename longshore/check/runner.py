@@ -1,4 +1,5 @@
-"""Runs rules: those that share a container one after the other, and beside them those that start their own."""
+"""Runs rules: those that share a container one after the other, and beside them those that start their
+own."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import groupby
 
-from longshore.check.rule import NotTried, Outcome, Rule, failed, not_tried
+from longshore.check.rule import NotTried, Outcome, Rule, Status, failed, not_tried
 from longshore.check.served import NotReady
 from longshore.check.session import Session
 from longshore.errors import UserError
@@ -78,6 +79,6 @@ def _result(session: Session, rule: Rule) -> Result:
         outcome = failed(str(why_not), "See its last lines.")
     except (OSError, http.client.HTTPException) as error:
         outcome = failed(f"the connection broke: {error!r}", "See the container's log.")
-    if not rule.alone and (ended := session.ended()):
+    if not rule.alone and outcome.status is Status.FAILED and (ended := session.ended()):
         outcome = failed(f"{ended}; before that: {outcome.evidence}", "No request may end the container.")
     return Result(rule, outcome, time.monotonic() - start)

@@ -18,7 +18,9 @@ def select(rules: Sequence[Rule], only: Sequence[str], skip: Sequence[str]) -> l
                 known = {text for rule in rules for text in (rule.id, rule.number, rule.group.value)}
                 near = difflib.get_close_matches(name, known, 3, 0.5)
                 hint = f"Perhaps {' or '.join(near)}? " if near else ""
-                raise UserError(option, f"there is no rule or group '{name}'.", f"{hint}--list has all of them.")
+                raise UserError(
+                    option, f"there is no rule or group '{name}'.", f"{hint}--list has all of them."
+                )
     return [rule for rule in wanted if not any(_means(name, rule) for name in skip)]
 
 

@@ -29,7 +29,8 @@ class NotReady(Exception):
 
 @dataclass(frozen=True)
 class How:
-    """In what way a container is started to serve, where not as usual. model: a folder; None for the session's."""
+    """In what way a container is started to serve, where not as usual. model: a folder; None for the
+    session's."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     model: Path | None = None
@@ -114,7 +115,8 @@ class Server:
         return False
 
     def wait_for(self, wanted: Answer, seconds: float) -> Exchange | None:
-        """Ping until an answer is as wanted: that one; None where it ended or the time did, see why_not_ready."""
+        """Ping until an answer is as wanted: that one; None where it ended or the time did, see
+        why_not_ready."""
         pause, most = _POLL_SECONDS
         seen = None
         waiting = threading.Event()

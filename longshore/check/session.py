@@ -1,7 +1,9 @@
-"""What the rules of one check share: the target, a container that all but the destructive ones ask, a valid payload.
+"""What the rules of one check share: the target, a container that all but the destructive ones ask, a valid
+payload.
 
-Whatever is expensive is made once, when a rule first asks for it, and whoever asks for what could not be made gets
-NotTried with the reason. Threads may ask at the same time. close() ends every container, whoever started it.
+Whatever is expensive is made once, when a rule first asks for it, and whoever asks for what could not be made
+gets NotTried with the reason. Threads may ask at the same time. close() ends every container, whoever started
+it.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,16 +29,17 @@ from longshore.check.training import Training, Work, run_training
 from longshore.engines.base import HOST_PREFIX, Engine, Image, Running
 
 T = TypeVar("T")
+_AGAIN_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user says of the target, and how long is waited for what.
 
-    payload: one the model answers. model: a folder or model.tar.gz for /opt/ml/model. training: a folder laid out as
-    /opt/ml/input. environment: variables every container gets. patience: seconds after which no answer counts as
-    none. busy: seconds for which all workers are kept busy. settle: seconds until a container without its model
-    must have said so. The others are SageMaker's own limits.
+    payload: one the model answers. model: a folder or model.tar.gz for /opt/ml/model. training: a folder laid
+    out as /opt/ml/input. environment: variables every container gets. patience: seconds after which no answer
+    counts as none. busy: seconds for which all workers are kept busy. settle: seconds until a container
+    without its model must have said so. The others are SageMaker's own limits.
     """
 
     payload: Payload | None = None
@@ -95,7 +99,7 @@ class Session:
         self.base: Once[Server] = Once(self._start_base)
         self.payload: Once[Payload] = Once(self._find_payload)
         self.trained: Once[Training] = Once(self._train)
-        self.reference: Once[Exchange] = Once(self._reference)
+        self.first_answer: Once[Exchange] = Once(self._first_answer)
         self.errors: list[Exchange] = []  # what the shared container refused, all of them
         self._shared: dict[str, Once[object]] = {}
 
@@ -190,10 +194,17 @@ class Session:
         return self.base().client
 
     def ended(self) -> str | None:
-        """What became of the container that rules share, where it has ended by itself: then there will be a new one."""
+        """What became of the container that rules share, where it has ended by itself: then there will be a
+        new one.
+
+        Asked after a rule that failed: an end is seen a moment after the last answer.
+        """
         with contextlib.suppress(NotTried):
             running = self.base().running
-            if (code := running.exit_code()) is not None and not self.closed:
+            code = running.exit_code()
+            if code is None and not self.closed and self.base().ping().status is None:
+                code = running.wait(self.options.settle)
+            if code is not None and not self.closed:
                 log = self.base().log
                 self.remove(running)
                 self.base = Once(self._start_base)
@@ -226,8 +237,8 @@ class Session:
             if seen.status is None:
                 raise NotTried(f"nothing answers there: {seen}")
             return Server(self, How(), None, client)
-        # With a model that cannot be written to, as SageMaker has it; where that fails, with one that can, so that
-        # one fault does not hide all others.
+        # With a model that cannot be written to, as SageMaker has it; where that fails, with one that can, so
+        # that one fault does not hide all others.
         self.model_before()
         server = self.start(How())
         if server.is_ready():
@@ -254,12 +265,31 @@ class Session:
             return known[0]
         raise NotTried("no valid payload was found: give one with --payload FILE")
 
-    def _reference(self) -> Exchange:
-        payload = self.payload()
-        answer = self.client.post(payload.body, payload.content_type)
+    def _first_answer(self) -> Exchange:
+        return self.answer_of(self.client, self.payload())
+
+    def answer_of(self, client: Client, payload: Payload) -> Exchange:
+        """An answer to the payload. A container that said 200 too early is given a moment: that is another
+        rule's."""
+        until = time.monotonic() + self.options.settle
+        while True:
+            answer = client.post(payload.body, payload.content_type)
+            if answer.ok or answer.refused or time.monotonic() > until:
+                return answer
+            self._closed.wait(_AGAIN_SECONDS)
+
+    def reference(self) -> Exchange:
+        """An answer to the valid payload. NotTried where there is none."""
+        answer = self.first_answer()
         if not answer.ok:
             raise NotTried(f"the payload is not answered, see A11-answers: {answer}")
         return answer
+
+    def usual(self) -> How:
+        """As the shared container was started."""
+        how = self.base().how
+        self.engine  # noqa: B018  # a URL has none
+        return how
 
     def valid(self) -> Payload:
         """A payload that is answered. NotTried where there is none."""

@@ -1,4 +1,5 @@
-"""A training job as SageMaker runs it: /opt/ml with its inputs, `train`, and what is there afterwards (D1 to D8)."""
+"""A training job as SageMaker runs it: /opt/ml with its inputs, `train`, and what is there afterwards (D1 to
+D8)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class Work:
 
     hyperparameters: Mapping[str, str] | None = None
     resources: Mapping[str, Any] | None = None
-    channels: Mapping[str, Mapping[str, Any]] | None = None
+    channels: Mapping[str, Any] | None = None
     data: bool = True
     environment: Mapping[str, str] | None = None
 

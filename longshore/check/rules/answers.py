@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from longshore import limits
-from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.client import Exchange
+from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session
 
 # How tracebacks look in the languages that servers are written in.
@@ -38,7 +38,10 @@ def no_traceback(session: Session) -> Outcome:
     errors = _errors(session)
     for exchange in errors:
         if shown := _TRACEBACK.search(exchange.text):
-            return failed(f"{exchange.request} → {exchange.status}: …{exchange.text[shown.start():][:160]!r}", "Log it, and answer with a sentence.")
+            return failed(
+                f"{exchange.request} → {exchange.status}: …{exchange.text[shown.start() :][:160]!r}",
+                "Log it, and answer with a sentence.",
+            )
     return passed(f"{len(errors)} errors")
 
 

@@ -49,7 +49,9 @@ def _large(session: Session, megabytes: int, remedy: str) -> Outcome:
     "It is the largest real-time payload; smaller limits in a proxy answer 413.",
 )
 def real_time(session: Session) -> Outcome:
-    return _large(session, limits.PAYLOAD_MB_REAL_TIME, "Raise the limit: client_max_body_size 25m and more in nginx.")
+    return _large(
+        session, limits.PAYLOAD_MB_REAL_TIME, "Raise the limit: client_max_body_size 25m and more in nginx."
+    )
 
 
 @rule(
@@ -60,7 +62,9 @@ def real_time(session: Session) -> Outcome:
     "A transform job may set MaxPayloadInMB up to 100.",
 )
 def batch(session: Session) -> Outcome:
-    return _large(session, limits.PAYLOAD_MB_BATCH, "Raise the limit to 100 MB, at least where SAGEMAKER_BATCH is set.")
+    return _large(
+        session, limits.PAYLOAD_MB_BATCH, "Raise the limit to 100 MB, at least where SAGEMAKER_BATCH is set."
+    )
 
 
 def _odd_chunks(body: bytes) -> Iterator[bytes]:
@@ -111,7 +115,7 @@ def _malformed(session: Session, *types: str) -> Outcome:
             if not (answer.ok or answer.refused):
                 return failed(
                     f"{what}: {answer}",
-                    "Catch what reading the body raises, and answer 400 with a sentence that says what to send.",
+                    "Catch what reading the body raises, and answer 400 and what to send instead.",
                 )
             seen.append(f"{what}: {answer.status}")
     return passed("; ".join(seen))

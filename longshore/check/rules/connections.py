@@ -82,7 +82,9 @@ def keep_alive(session: Session) -> Outcome:
             for _ in range(_KEPT):
                 answer = _on_one(session, connection)
                 if not answer.ok:
-                    return failed(f"request {done + 1}: {answer}", "Answer each request on a connection alike.")
+                    return failed(
+                        f"request {done + 1}: {answer}", "Answer each request on a connection alike."
+                    )
                 done += 1
                 if answer.headers.get("connection", "").lower() == "close":
                     return passed(f"closed after {done}, with Connection: close")
@@ -109,7 +111,11 @@ def _speaks_http_10(session: Session) -> bool:
 )
 def in_pieces(session: Session) -> Outcome:
     payload = session.valid()
-    named = {"Content-Type": payload.content_type, "Content-Length": str(len(payload.body)), "Connection": "close"}
+    named = {
+        "Content-Type": payload.content_type,
+        "Content-Length": str(len(payload.body)),
+        "Connection": "close",
+    }
     begun = time.monotonic()
     pause = threading.Event()
     try:
@@ -119,7 +125,9 @@ def in_pieces(session: Session) -> Outcome:
             for start in range(0, len(whole), size):
                 connection.send(whole[start : start + size])
                 pause.wait(0.002)  # so that each is a packet of its own
-            answer = connection.answer("POST /invocations, in 12 pieces", "POST", begun, session.options.patience)
+            answer = connection.answer(
+                "POST /invocations, in 12 pieces", "POST", begun, session.options.patience
+            )
     except (OSError, http.client.HTTPException) as error:
         return failed(f"{error!r}", "Read on until the head ends, and until the body is whole.")
     return passed(str(answer)) if answer.ok else failed(str(answer), "Read until the body is whole.")
@@ -143,14 +151,18 @@ def expect(session: Session) -> Outcome:
             first = connection.socket.recv(12)
             if b" 100" not in first:
                 told = f"it answered at once: {first.decode('latin-1')}"
-                return passed(told) if b" 417" in first or b" 2" in first else failed(told, "Send 100 Continue.")
+                return (
+                    passed(told) if b" 417" in first or b" 2" in first else failed(told, "Send 100 Continue.")
+                )
             while not first.endswith(b"\r\n\r\n"):
                 first += connection.socket.recv(1)
             connection.socket.settimeout(session.options.patience)
             connection.send(payload.body)
             answer = connection.answer("POST /invocations", "POST", begun, session.options.patience)
     except (OSError, http.client.HTTPException) as error:
-        return failed(f"no leave to send the body within {limits.PING_SECONDS:g} s: {error!r}", "Send 100 Continue.")
+        return failed(
+            f"no leave to send the body within {limits.PING_SECONDS:g} s: {error!r}", "Send 100 Continue."
+        )
     return passed(str(answer)) if answer.ok else failed(str(answer), "Read the body after 100 Continue.")
 
 
@@ -181,11 +193,15 @@ def clients_that_go(session: Session) -> Outcome:
         body, kind = b"1,2\n", "text/csv"
     for number in range(_GONE):
         with contextlib.suppress(OSError), session.client.connect(limits.PING_SECONDS) as connection:
-            head = connection.head("POST", "/invocations", {"Content-Type": kind, "Content-Length": str(len(body))})
+            head = connection.head(
+                "POST", "/invocations", {"Content-Type": kind, "Content-Length": str(len(body))}
+            )
             whole = head + body
             # Some within the head, some within the body, some with the whole sent and the answer unread.
             connection.send(whole[: len(whole) * (number % 4 + 1) // 4])
-    return _still_well(session, f"{_GONE} clients that went", "Catch the broken connection where it is written to.")
+    return _still_well(
+        session, f"{_GONE} clients that went", "Catch the broken connection where it is written to."
+    )
 
 
 @rule(

@@ -1,4 +1,5 @@
-"""A worker that dies while it has work: one is killed, and the callers and the container are watched (A10, A11)."""
+"""A worker that dies while it has work: one is killed, and the callers and the container are watched (A10,
+A11)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import time
 from longshore.check.client import Exchange
 from longshore.check.processes import leaf
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
-from longshore.check.served import How, NotReady
+from longshore.check.served import NotReady
 from longshore.check.session import Session
 
 _CALLERS = 8
@@ -19,14 +20,14 @@ _POLL_SECONDS = 0.05
 
 
 class _Crash:
-    """answers: of all callers, from before the kill to after it. recovered: seconds from it to /ping and a request
-    that are well, None where that did not come. code: where the container ended by itself."""
+    """answers: of all callers, from before the kill to after it. recovered: seconds from it to /ping and a
+    request that are well, None where that did not come. code: where the container ended by itself."""
 
     def __init__(self, session: Session) -> None:
         payload = session.valid()
         self.answers: list[Exchange] = []
         self.recovered: float | None = None
-        with session.ready(How()) as server:
+        with session.ready(session.usual()) as server:
             victim = leaf(server.running)
             if victim is None:
                 raise NotTried("it is a single process: if it dies the container has ended")
@@ -51,10 +52,7 @@ class _Crash:
                 caller.join()
             patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
             while time.monotonic() - killed < patience and server.running.exit_code() is None:
-                if (
-                    server.ping().status == 200
-                    and server.client.post(payload.body, payload.content_type).ok
-                ):
+                if server.ping().status == 200 and server.client.post(payload.body, payload.content_type).ok:
                     self.recovered = time.monotonic() - killed
                     break
                 pause.wait(_POLL_SECONDS)
@@ -108,4 +106,6 @@ def crash_recovers(session: Session) -> Outcome:
         return passed(f"the container ended with exit code {crash.code}")
     if crash.code == 0:
         return failed("the container ended with exit code 0", "End with the code of what failed.")
-    return failed(f"not within {crash.patience:.0f} s", "Watch the workers: start another, or end with a code not 0.")
+    return failed(
+        f"not within {crash.patience:.0f} s", "Watch the workers: start another, or end with a code not 0."
+    )

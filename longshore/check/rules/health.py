@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 from longshore import limits
@@ -20,7 +21,6 @@ from longshore.check.rule import (
     passed,
     rule,
 )
-from longshore.check.served import How
 from longshore.check.session import Session
 
 _STEADY = 20  # pings in a row
@@ -93,13 +93,13 @@ def in_time_while_busy(session: Session) -> Outcome:
     wrong = [each for each in work.pings if each.status != 200]
     if wrong:
         return failed(
-            f"{len(wrong)} of {len(work.pings)} beside {work.connections} connections that each sent request after "
-            f"request: {wrong[0]}",
+            f"{len(wrong)} of {len(work.pings)} beside {work.connections} connections that each sent one request "
+            f"after the other: {wrong[0]}",
             "Let /ping be answered by something that never waits for the model.",
         )
     return passed(
-        f"{len(work.pings)} beside {len(work.answers)} requests on {work.connections} connections, the slowest "
-        f"after {max(each.seconds for each in work.pings):.3f} s"
+        f"{len(work.pings)} beside {len(work.answers)} requests on {work.connections} connections, the "
+        f"slowest after {max(each.seconds for each in work.pings):.3f} s"
     )
 
 
@@ -115,7 +115,9 @@ def beside_unfinished(session: Session) -> Outcome:
         _hold_unfinished(session, held)
         seen = session.client.get("/ping", timeout=limits.PING_SECONDS)
     if seen.status != 200:
-        return failed(str(seen), "Read bodies in a proxy (nginx does), or in as many threads as there are clients.")
+        return failed(
+            str(seen), "Read bodies in a proxy (nginx does), or in as many threads as there are clients."
+        )
     return passed(str(seen))
 
 
@@ -138,7 +140,7 @@ class _Unhealthy:
 
     def __init__(self, session: Session, model: Path) -> None:
         self.answers_without = False
-        with session.started(How(model=model)) as server:
+        with session.started(replace(session.usual(), model=model)) as server:
             usual = session.base().ready_seconds or 0.0
             seen = server.wait_for(lambda answer: answer.status == 200, 3 * usual + session.options.settle)
             self.code = server.running.exit_code()
@@ -180,7 +182,9 @@ def _honest(unhealthy: _Unhealthy, remedy: str) -> Outcome:
     return failed(f"{unhealthy.ping}, but then {unhealthy.answer}", remedy)
 
 
-_HONEST = "Load the model before /ping says 200; end with an exit code that is not 0 where it cannot be loaded."
+_HONEST = (
+    "Load the model before /ping says 200; end with an exit code that is not 0 where it cannot be loaded."
+)
 
 
 @rule(
@@ -249,4 +253,3 @@ def says_why(session: Session) -> Outcome:
                 return passed()
             return failed("it wrote nothing", "Write the error to stderr before it ends.")
     return not_tried("it did not fail, with the model missing or broken")
-

@@ -21,9 +21,13 @@ from longshore.engines.base import Container
 from longshore.errors import UserError
 
 BIND_TO_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
-_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _LOOK_SECONDS = 60.0
+_NOT_THE_PROGRAM = ("/proc", "/sys", "/root", "/etc", "/var")
 
 
 @rule(
@@ -31,7 +35,7 @@ _LOOK_SECONDS = 60.0
     Severity.ERROR,
     Group.IMAGE,
     "The entrypoint is in exec form",
-    "A shell between SageMaker and the program keeps SIGTERM to itself, and `serve` never reaches the program.",
+    "A shell in between keeps SIGTERM to itself, and `serve` never reaches the program.",
     needs="image",
 )
 def exec_form(session: Session) -> Outcome:
@@ -84,8 +88,8 @@ def root(session: Session) -> Outcome:
 def readable(session: Session) -> Outcome:
     if session.on_host:
         return not_applicable("a checkout's files get their modes in the image")
-    look = ("/", "-xdev", "-path", "/proc", "-prune", "-o", "-path", "/root", "-prune", "-o", "-path", "/etc")
-    look += ("-prune", "-o", "-path", "/var", "-prune", "-o", "-type", "f", "!", "-perm", "-o=r", "-print")
+    not_there = [word for path in _NOT_THE_PROGRAM for word in ("-path", path, "-prune", "-o")]
+    look = ("/", "-xdev", *not_there, "-type", "f", "!", "-perm", "-o=r", "-print")
     try:
         running = session.engine.start(
             Container(session.name, look, entrypoint=("find",), network=False, user="0", owner=session.owner)
@@ -112,7 +116,7 @@ def readable(session: Session) -> Outcome:
     Severity.WARNING,
     Group.IMAGE,
     "The image holds no AWS credentials in its environment",
-    "They would take the place of the role that SageMaker gives the container, for everyone who has the image.",
+    "They take the place of the role that SageMaker gives it, and everyone who has the image has them.",
     needs="image",
 )
 def no_credentials(session: Session) -> Outcome:
@@ -151,7 +155,11 @@ def label(session: Session) -> Outcome:
 def size(session: Session) -> Outcome:
     found = session.image().size
     if found is None:
-        return not_applicable("a checkout has no size") if session.on_host else not_tried("its size is not known")
+        return (
+            not_applicable("a checkout has no size")
+            if session.on_host
+            else not_tried("its size is not known")
+        )
     if found > limits.SERVERLESS_IMAGE_BYTES_MAX:
         return failed(size_of(found), "Leave out what only the build needs: a build in two stages.")
     return passed(size_of(found))
@@ -203,8 +211,10 @@ def amd64(session: Session) -> Outcome:
 def manifest(session: Session) -> Outcome:
     found = session.image().manifest
     if found is None:
-        return not_applicable("a checkout has no manifest") if session.on_host else not_tried(
-            "this Docker engine does not tell what a push would send"
+        return (
+            not_applicable("a checkout has no manifest")
+            if session.on_host
+            else not_tried("this Docker engine does not tell what a push would send")
         )
     if found in _INDEXES:
         return failed(found, "docker build --provenance=false --sbom=false")

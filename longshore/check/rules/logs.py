@@ -9,7 +9,7 @@ import time
 from longshore import limits
 from longshore.check import layout
 from longshore.check.client import excerpt
-from longshore.check.rule import Group, Outcome, Severity, failed, passed, rule
+from longshore.check.rule import Group, Outcome, Severity, failed, not_tried, passed, rule
 from longshore.check.session import Session
 
 _PINGS = 20
@@ -31,7 +31,9 @@ def writes(session: Session) -> Outcome:
     while not lines and time.monotonic() < until:
         pause.wait(0.02)  # what it wrote may still be under way
     if not lines:
-        return failed("not a line, for all that was asked of it", "Log to stderr, and a line for each request.")
+        return failed(
+            "not a line, for all that was asked of it", "Log to stderr, and a line for each request."
+        )
     return passed(f"{len(lines)} lines, the last: {excerpt(lines[-1].text)}")
 
 
@@ -46,7 +48,9 @@ def writes(session: Session) -> Outcome:
 def plain(session: Session) -> Outcome:
     for line in list(session.base().lines()):
         if found := _CONTROL.search(line.text):
-            return failed(f"{found.group()!r} in: {excerpt(line.text)!r}", "Write colours only to a terminal.")
+            return failed(
+                f"{found.group()!r} in: {excerpt(line.text)!r}", "Write colours only to a terminal."
+            )
     return passed()
 
 
@@ -72,7 +76,9 @@ def quiet_ping(session: Session) -> Outcome:
         pause.wait(0.01)
     pings = [line.text for line in lines[before:] if "/ping" in line.text]
     if len(pings) >= _PINGS // 2:
-        return failed(f"{_PINGS} pings, {len(pings)} lines: {excerpt(pings[-1])}", "Leave out those that are 200.")
+        return failed(
+            f"{_PINGS} pings, {len(pings)} lines: {excerpt(pings[-1])}", "Leave out those that are 200."
+        )
     return passed(f"{_PINGS} pings, {len(pings)} lines")
 
 
@@ -85,7 +91,8 @@ def quiet_ping(session: Session) -> Outcome:
     needs="image",
 )
 def untouched(session: Session) -> Outcome:
-    session.base()
+    if not session.base().how.model_read_only:
+        return not_tried("it needs to write there, see A17-model-read-only")
     before = session.model_before()
     after = layout.listing(session.model())
     changed = sorted(name for name in before.keys() | after if before.get(name) != after.get(name))

@@ -10,7 +10,8 @@ from longshore.check.client import Exchange
 from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.session import Session
 
-# A line of the Prometheus text format: a comment, or a name, labels, a number, perhaps a time; or OpenMetrics' EOF.
+# A line of the Prometheus text format: a comment, or a name, labels, a number, perhaps a time; or
+# OpenMetrics' EOF.
 _LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*"'
 _LINE = re.compile(
     rf"(?:#.*|[a-zA-Z_:][a-zA-Z0-9_:]*(?:\{{(?:{_LABEL},?)*\}})? +"
@@ -33,7 +34,9 @@ def there(session: Session) -> Outcome:
     seen = _scraped(session)
     if seen.status == 200:
         return passed(f"{len(seen.text.splitlines())} lines, {seen.content_type}")
-    return failed(str(seen), "Serve Prometheus metrics at /metrics, or set EnableDetailedObservability to false.")
+    return failed(
+        str(seen), "Serve Prometheus metrics at /metrics, or set EnableDetailedObservability to false."
+    )
 
 
 @rule(
@@ -48,7 +51,9 @@ def in_format(session: Session) -> Outcome:
     if seen.status != 200:
         return not_applicable("there is no /metrics")
     if not seen.content_type.startswith(("text/plain", "application/openmetrics-text")):
-        return failed(f"its type is {seen.content_type or 'not said'}", "Content-Type: text/plain; version=0.0.4")
+        return failed(
+            f"its type is {seen.content_type or 'not said'}", "Content-Type: text/plain; version=0.0.4"
+        )
     for number, line in enumerate(seen.text.splitlines(), 1):
         if not _LINE.fullmatch(line):
             return failed(f"line {number}: {line[:120]}", "Write it with a Prometheus client library.")

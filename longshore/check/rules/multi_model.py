@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from longshore.check.client import Exchange
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
-from longshore.check.served import How, NotReady, Server
+from longshore.check.served import NotReady, Server
 from longshore.check.session import Session
 from longshore.engines.base import Mount
 
@@ -30,7 +31,7 @@ class _Calls:
             Mount(session.model(), f"/opt/ml/models/{_NAME}/model", read_only=True),
         )
         (folder / _NAME / "model").mkdir()
-        how = How(more_mounts=mounts).with_environment(SAGEMAKER_MULTI_MODEL="true")
+        how = replace(session.usual(), more_mounts=mounts).with_environment(SAGEMAKER_MULTI_MODEL="true")
         try:
             with session.ready(how) as server:
                 self._ask(session, server)
@@ -54,7 +55,9 @@ class _Calls:
         except NotTried:
             pass
         self.seen["get absent"] = client.get(f"/models/{_ABSENT}")
-        self.seen["invoke absent"] = client.post(b"[[1]]", "application/json", path=f"/models/{_ABSENT}/invoke")
+        self.seen["invoke absent"] = client.post(
+            b"[[1]]", "application/json", path=f"/models/{_ABSENT}/invoke"
+        )
         self.seen["delete absent"] = client.send("DELETE", f"/models/{_ABSENT}")
         self.seen["delete"] = client.send("DELETE", f"/models/{_NAME}")
         self.seen["get deleted"] = client.get(f"/models/{_NAME}")
@@ -69,7 +72,9 @@ def _multi_model(
         image = session.image()
         environment = {**image.environment, **session.options.environment}
         if image.labels.get(_LABEL) != "true" and environment.get(_VARIABLE, "").lower() != "true":
-            return not_applicable(f"neither the label {_LABEL} nor {_VARIABLE} says that it holds several models")
+            return not_applicable(
+                f"neither the label {_LABEL} nor {_VARIABLE} says that it holds several models"
+            )
         calls = session.once("multi-model", lambda: _Calls(session))
         if calls.why_not is not None:
             return failed(calls.why_not, "Start without any model, and answer /ping with 200.")

@@ -62,7 +62,7 @@ def _job(session: Session) -> _Job | None:
     """None where the image is for endpoints and training: without an argument it would serve."""
     image = session.image()
     words = {Path(word).name for word in (*(image.entrypoint or ()), *(image.command or ()))}
-    if words & _ENDPOINTS or session.once("serves", lambda: _serves(session)):
+    if not words.isdisjoint(_ENDPOINTS) or _serves(session):
         return None
     return session.once("processing", lambda: _Job(session))
 
@@ -90,7 +90,9 @@ def runs(session: Session) -> Outcome:
         return not_applicable("the image serves")
     if job.code == 0:
         return passed("exit code 0")
-    return failed(f"exit code {job.code}{job.said}", "See its last lines; then try it by hand: docker run IMAGE.")
+    return failed(
+        f"exit code {job.code}{job.said}", "See its last lines; then try it by hand: docker run IMAGE."
+    )
 
 
 @rule(

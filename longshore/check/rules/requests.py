@@ -32,11 +32,13 @@ _AT_ONCE = 32
 )
 def answers(session: Session) -> Outcome:
     payload = session.payload()
-    answer = session.client.post(payload.body, payload.content_type)
+    answer = session.first_answer()
     told = f"{answer} (payload: {payload.origin})"
     if answer.ok:
         return passed(told)
-    return failed(told, "Answer it with 200; or give a payload that is valid: --payload FILE --content-type TYPE.")
+    return failed(
+        told, "Answer it with 200; or give a payload that is valid: --payload FILE --content-type TYPE."
+    )
 
 
 @rule(
@@ -56,7 +58,8 @@ def says_its_type(session: Session) -> Outcome:
 
 
 def _variants(session: Session) -> list[Payload]:
-    """Valid payloads whose answers tell them apart: of each type that is known, and of a CSV each row alone."""
+    """Valid payloads whose answers tell them apart: of each type that is known, and of a CSV each row
+    alone."""
     valid = session.valid()
     found = [valid]
     if session.project is not None:
@@ -83,20 +86,22 @@ def concurrent(session: Session) -> Outcome:
         if first.ok and second.ok and first.body == second.body:
             known.append((payload, first))
     if not known:
-        return not_tried("the same payload gets another answer each time, so that none can be told from another")
+        return not_tried(
+            "the same payload gets another answer each time, so that none can be told from another"
+        )
 
     def ask(number: int) -> tuple[Exchange, Exchange]:
         payload, alone = known[number % len(known)]
         return alone, session.client.post(payload.body, payload.content_type)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        pairs = list(pool.map(ask, range(4 * _AT_ONCE)))
+        pairs = list(pool.map(ask, range(2 * _AT_ONCE)))
     wrong = [(alone, got) for alone, got in pairs if not got.ok or got.body != alone.body]
     if wrong:
         alone, got = wrong[0]
         return failed(
-            f"{len(wrong)} of {len(pairs)}, {_AT_ONCE} at a time, got another answer than alone: {got}; alone: "
-            f"{alone.status} {alone.text[:80]!r}",
+            f"{len(wrong)} of {len(pairs)}, {_AT_ONCE} at a time, got another answer than alone: {got}; "
+            f"alone: {alone.status} {alone.text[:80]!r}",
             "Keep nothing of a request in globals or on the model; allow one call of the model at a time.",
         )
     return passed(f"{len(pairs)} requests, {len(known)} different payloads, {_AT_ONCE} at a time")

@@ -78,7 +78,8 @@ def model_read_only(session: Session) -> Outcome:
     if server.how.model_read_only:
         return passed()
     return failed(
-        "it starts only where /opt/ml/model can be written to", "Write caches elsewhere, below TMPDIR for example."
+        "it starts only where /opt/ml/model can be written to",
+        "Write caches elsewhere, below TMPDIR for example.",
     )
 
 
@@ -90,7 +91,7 @@ def _answers(session: Session, how: How) -> str | None:
                 payload = session.valid()
             except NotTried:
                 return None
-            answer = server.client.post(payload.body, payload.content_type)
+            answer = session.answer_of(server.client, payload)
             return None if answer.ok else str(answer)
     except NotReady as why_not:
         return str(why_not)
@@ -100,7 +101,8 @@ _FILL = "LONGSHORE_CHECK_FILL_"
 
 
 def _many() -> dict[str, str]:
-    """As many variables as a model may have, one with the longest name, one with the longest value; under 32 KB."""
+    """As many variables as a model may have, one with the longest name, one with the longest value; under 32
+    KB."""
     names = [f"{_FILL}{n:03d}" for n in range(limits.ENVIRONMENT_MAX - 3)]
     variables = dict.fromkeys(names, "x" * 200)
     variables["N" * limits.ENVIRONMENT_TEXT_MAX] = "a long name"
@@ -124,8 +126,8 @@ _BATCH = {
     "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "1",
 }
 
-# Each of these is a start of its own only where a start with all of them at once fails: a container that serves
-# with all of them serves with each.
+# Each of these is a start of its own only where a start with all of them at once fails: a container that
+# serves with all of them serves with each.
 _WAYS: dict[str, Callable[[How], How]] = {
     "A4-any-user": lambda how: replace(how, user=_ODD_USER),
     "A4-read-only-root": lambda how: replace(how, read_only_root=True),
@@ -139,8 +141,7 @@ _WAYS: dict[str, Callable[[How], How]] = {
 
 def _together(session: Session) -> frozenset[str]:
     """The ways in which it certainly serves: all that this engine can do, if it serves with all of them."""
-    session.base()
-    how, tried = How(), set()
+    how, tried = session.usual(), set()
     for way, change in _WAYS.items():
         if way != "C2-batch-local" and way not in _impossible(session):
             how = change(how)
@@ -167,7 +168,7 @@ def _impossible(session: Session) -> dict[str, str]:
             if way in found:
                 continue
             try:
-                with session.started(_WAYS[way](How())) as server:
+                with session.started(_WAYS[way](session.usual())) as server:
                     server.client  # noqa: B018  # it may be out of reach
             except NotTried as why_not:
                 found[way] = str(why_not)
@@ -181,7 +182,7 @@ def _way(session: Session, way: str, remedy: str) -> Outcome:
         return passed("served so, together with the other ways to start")
     if why_not := _impossible(session).get(way):
         return not_tried(why_not)
-    wrong = _answers(session, _WAYS[way](How()))
+    wrong = _answers(session, _WAYS[way](session.usual()))
     return passed() if wrong is None else failed(wrong, remedy)
 
 
@@ -267,10 +268,10 @@ def bind_to_port(session: Session) -> Outcome:
 
 def _on_second_port(session: Session) -> str | None:
     def ask() -> str | None:
-        session.base()
+        usual = session.usual()
         if session.on_host:
             return None  # the shared one was started so: on this machine its port is any that is free
-        how = replace(How(), port=_SECOND_PORT).with_environment(
+        how = replace(usual, port=_SECOND_PORT).with_environment(
             SAGEMAKER_BIND_TO_PORT=str(_SECOND_PORT), SAGEMAKER_SAFE_PORT_RANGE="9124-9140"
         )
         with session.started(how) as server:
@@ -313,5 +314,7 @@ def no_other_port(session: Session) -> Outcome:
     allowed = {limits.PORT, own[1] if own else limits.PORT}
     other = sorted(found - allowed)
     if other:
-        return failed(f"it listens on {', '.join(map(str, other))}, too", "Use a unix socket between its processes.")
+        return failed(
+            f"it listens on {', '.join(map(str, other))}, too", "Use a unix socket between its processes."
+        )
     return passed(f"it listens on {', '.join(map(str, sorted(found)))}")

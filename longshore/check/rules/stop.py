@@ -1,4 +1,5 @@
-"""SIGTERM while requests are under way: one container of its own is stopped, and all rules look at that (A3, A10)."""
+"""SIGTERM while requests are under way: one container of its own is stopped, and all rules look at that (A3,
+A10)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from longshore.check.rule import (
     passed,
     rule,
 )
-from longshore.check.served import How, NotReady, Server
+from longshore.check.served import NotReady, Server
 from longshore.check.session import Session
 
 _UNDER_WAY = 4
@@ -29,11 +30,12 @@ _POLL_SECONDS = 0.02
 
 
 class _Stop:
-    """What happened: requests of which half is sent, SIGTERM, /ping and a new request meanwhile, the other half.
+    """What happened: requests of which half is sent, SIGTERM, /ping and a new request meanwhile, the other
+    half.
 
     first: the answer to a request sent right after the first 200. finished: the answers to those under way.
-    turned: the first /ping that was no 200. new: the answer to a request sent after that. seconds: from SIGTERM
-    to the exit. code: None where it did not end in time.
+    turned: the first /ping that was no 200. new: the answer to a request sent after that. seconds: from
+    SIGTERM to the exit. code: None where it did not end in time.
     """
 
     def __init__(self, session: Session) -> None:
@@ -43,9 +45,10 @@ class _Stop:
         self.finished: list[Exchange] = []
         self.turned: Exchange | None = None
         self.new: Exchange | None = None
-        with session.ready(How()) as server, contextlib.ExitStack() as held:
+        with session.ready(session.usual()) as server, contextlib.ExitStack() as held:
             self.first_after = time.monotonic() - server.born - (server.ready_seconds or 0.0)
             self.first = server.client.post(payload.body, payload.content_type)
+            session.answer_of(server.client, payload)
             named = {
                 "Content-Type": payload.content_type,
                 "Content-Length": str(len(payload.body)),
@@ -65,7 +68,9 @@ class _Stop:
             server.running.signal(signal.SIGTERM)
             self._meanwhile(session, server)
             for connection, begun in under_way:
-                self.finished.append(_rest(connection, payload.body[half:], begun, session.options.stop_seconds))
+                self.finished.append(
+                    _rest(connection, payload.body[half:], begun, session.options.stop_seconds)
+                )
             left = session.options.stop_seconds - (time.monotonic() - signalled)
             self.code = server.running.wait(max(0.0, left))
             self.seconds = time.monotonic() - signalled
@@ -106,7 +111,11 @@ def _rest(connection: Connection, rest: bytes, begun: float, patience: float) ->
         connection.send(rest)
         return connection.answer(request, "POST", begun, patience + (time.monotonic() - begun))
     except (OSError, http.client.HTTPException) as error:
-        failure = f"no answer within {patience:g} s" if isinstance(error, TimeoutError) else "the connection was closed without an answer"
+        failure = (
+            f"no answer within {patience:g} s"
+            if isinstance(error, TimeoutError)
+            else "the connection was closed without an answer"
+        )
         return Exchange(request, None, seconds=time.monotonic() - begun, failure=failure)
 
 
@@ -171,7 +180,9 @@ def exit_code(session: Session) -> Outcome:
     if stop.code is None:
         return not_tried("it does not end, see A3-stops-in-time")
     told = f"exit code {stop.code} after {stop.seconds:.2f} s"
-    return passed(told) if stop.code == 0 else failed(told, "Handle SIGTERM, and exit with 0 when all is done.")
+    return (
+        passed(told) if stop.code == 0 else failed(told, "Handle SIGTERM, and exit with 0 when all is done.")
+    )
 
 
 @rule(
@@ -188,10 +199,12 @@ def drains(session: Session) -> Outcome:
     lost = [each for each in stop.finished if not each.ok]
     if lost:
         return failed(
-            f"{len(lost)} of {len(stop.finished)}: {lost[0]}; exit code {stop.code} after {stop.seconds:.2f} s",
+            f"{len(lost)} of {len(stop.finished)}: {lost[0]}; exit code {stop.code}, {stop.seconds:.2f} s",
             "On SIGTERM finish what has been begun, for up to 25 s, then exit.",
         )
-    return passed(f"{len(stop.finished)} answered, the last after {max(e.seconds for e in stop.finished):.2f} s")
+    return passed(
+        f"{len(stop.finished)} answered, the last after {max(e.seconds for e in stop.finished):.2f} s"
+    )
 
 
 @rule(
@@ -212,7 +225,8 @@ def ping_turns(session: Session) -> Outcome:
     if stop.code is None:
         return not_tried("it does not stop, see A3-stops-in-time")
     return failed(
-        f"200 for {session.options.settle:g} s while it stopped", "Answer 503 from SIGTERM on, and go on draining."
+        f"200 for {session.options.settle:g} s while it stopped",
+        "Answer 503 from SIGTERM on, and go on draining.",
     )
 
 
@@ -236,5 +250,3 @@ def refuses_cleanly(session: Session) -> Outcome:
     if "refused" in new.failure or (stop.ended_at_once and new.status is None):
         return passed(str(new))
     return failed(str(new), "Answer 503 until the end, or close the listening socket at once.")
-
-

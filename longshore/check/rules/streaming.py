@@ -29,7 +29,9 @@ def ends(session: Session) -> Outcome:
     payload = session.payload()
     answer = session.client.post(payload.body, payload.content_type)
     if answer.status is None and "broke off" in answer.failure:
-        return failed(str(answer), "End the answer with the empty chunk, also after the last byte of the model.")
+        return failed(
+            str(answer), "End the answer with the empty chunk, also after the last byte of the model."
+        )
     if not answer.chunked:
         return not_applicable("its answers have a length")
     return passed(str(answer))
@@ -76,7 +78,8 @@ def websocket(session: Session) -> Outcome:
             head = connection.socket.recv(4096)
     except (OSError, http.client.HTTPException) as error:
         return failed(f"{request} → {error!r}", "Answer 101 Switching Protocols.")
-    told = f"{request} → {head.partition(bytes((13, 10)))[0].decode('latin-1')}, {time.monotonic() - begun:.2f} s"
+    status = head.partition(b"\r\n")[0].decode("latin-1")
+    told = f"{request} → {status}, {time.monotonic() - begun:.2f} s"
     return passed(told) if b" 101 " in head[:16] else failed(told, "Answer 101 Switching Protocols.")
 
 
@@ -102,7 +105,9 @@ def new_session(session: Session) -> Outcome:
         return not_applicable("it has no sessions")
     if answer.ok and _NEW_SESSION.fullmatch(found):
         return passed(found)
-    return failed(f"{answer.status}, {found}", "X-Amzn-SageMaker-New-Session-Id: ID; Expires=YYYY-MM-DDThh:mm:ssZ")
+    return failed(
+        f"{answer.status}, {found}", "X-Amzn-SageMaker-New-Session-Id: ID; Expires=YYYY-MM-DDThh:mm:ssZ"
+    )
 
 
 @rule(

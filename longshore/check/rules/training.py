@@ -40,7 +40,9 @@ def _training_rule(
                 return not_applicable(f"it has no `train`: {session.trained()}")
             return check(session)
 
-        return rule(id, severity, Group.TRAINING, title, why, needs="image", alone=True)(unless_it_only_serves)
+        return rule(id, severity, Group.TRAINING, title, why, needs="image", alone=True)(
+            unless_it_only_serves
+        )
 
     return add
 
@@ -91,7 +93,9 @@ def no_links(session: Session) -> Outcome:
 def input_read_only(session: Session) -> Outcome:
     training = trains(session)
     after = layout.listing(training.root / "input")
-    changed = sorted(name for name in after.keys() | training.before if after.get(name) != training.before.get(name))
+    changed = sorted(
+        name for name in after.keys() | training.before if after.get(name) != training.before.get(name)
+    )
     return failed(", ".join(changed[:5]), "Write below TMPDIR.") if changed else passed()
 
 
@@ -130,7 +134,11 @@ _TOMORROW = {
     "topology": None,
     "longshore_check": {"a key": ["of", "tomorrow"]},
 }
-_OTHER_HOST = {"current_host": "worker-7.internal", "hosts": ["worker-7.internal"], "network_interface_name": "eth7"}
+_OTHER_HOST = {
+    "current_host": "worker-7.internal",
+    "hosts": ["worker-7.internal"],
+    "network_interface_name": "eth7",
+}
 _FAST_FILE = {
     "TrainingInputMode": "FastFile",
     "S3DistributionType": "FullyReplicated",

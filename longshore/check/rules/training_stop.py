@@ -81,4 +81,6 @@ def killed(session: Session) -> Outcome:
         raise NotTried("there was no process but the first one to kill")
     if training.exit_code:
         return passed(str(training))
-    return failed(str(training), "Look at the exit status of the process that trains: 128 + the signal's number.")
+    return failed(
+        str(training), "Look at the exit status of the process that trains: 128 + the signal's number."
+    )

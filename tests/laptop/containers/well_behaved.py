@@ -31,10 +31,12 @@ class Container:
     """What the faulty ones change."""
 
     max_body = 1 << 30
+    handler = server_class = None
 
     def __init__(self):
         self.stopping = False
         self.under_way = 0
+        self.counting = threading.Lock()
 
     def load(self):
         self.weight = json.loads((ML / "model" / "model.json").read_bytes())["weight"]
@@ -49,6 +51,8 @@ class Container:
     def decode(self, body, content_type):
         """The rows, and whether they came as JSON."""
         kind = content_type.partition(";")[0].strip().lower()
+        if len(body) > 2**20:
+            raise Refused(400, "Send fewer rows.")
         try:
             if kind == "text/csv":
                 lines = body.decode().splitlines()
@@ -61,8 +65,8 @@ class Container:
         raise Refused(415, "Send text/csv or application/json.")
 
     def predict(self, rows):
-        if not rows:
-            raise Refused(400, "Send at least one row.")
+        if len({len(row) for row in rows}) != 1:
+            raise Refused(400, "Send rows, and all of the same length.")
         return [sum(row) * self.weight for row in rows]
 
     def invocations(self, body, headers):
@@ -120,9 +124,10 @@ class Container:
     def serve(self):
         try:
             self.load()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is
             return self.could_not_load(error)
-        self.server = Server(("127.0.0.1", int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))), Handler)
+        port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+        self.server = (self.server_class or Server)(("127.0.0.1", port), self.handler or Handler)
         self.server.container = self
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -138,7 +143,7 @@ class Container:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             self.fit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is
             self.failed(error)
             return 1
         return 0
@@ -176,11 +181,13 @@ class Handler(BaseHTTPRequestHandler):
     def handle_request(self):
         container = self.server.container
         threading.current_thread().begun_before_stop = not container.stopping
-        container.under_way += self.path == "/invocations"
+        with container.counting:
+            container.under_way += 1
         try:
             self.answer_one(container)
         finally:
-            container.under_way -= self.path == "/invocations"
+            with container.counting:
+                container.under_way -= 1
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_request
 
@@ -192,6 +199,9 @@ class Handler(BaseHTTPRequestHandler):
             status = refused.status
             kind, answer = container.refusal(status, str(refused))
         container.log(f"{status} {self.path}")
+        self.send_answer(status, kind, answer)
+
+    def send_answer(self, status, kind, answer):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
@@ -230,8 +240,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def main(container):
     """Serve or train, as the argument says."""
-    what = {"serve": container.serve, "train": container.train}.get(sys.argv[1] if len(sys.argv) > 1 else "serve")
-    code = 127 if what is None else what()
+    what = sys.argv[1] if len(sys.argv) > 1 else "serve"
+    code = {"serve": container.serve, "train": container.train}[what]()
     sys.stdout.flush()
     os._exit(code)
 
