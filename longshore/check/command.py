@@ -14,10 +14,11 @@ from types import FrameType
 import click
 
 from longshore import limits
+from longshore.check.options import Options
 from longshore.check.payloads import Payload, content_type_of
 from longshore.check.rule import Rule
 from longshore.check.runner import Result, run
-from longshore.check.session import Options, Session
+from longshore.check.session import Session
 from longshore.engines.base import HOST_PREFIX, Engine
 from longshore.errors import UserError
 
@@ -36,8 +37,8 @@ _WIDTH = 160  # columns where the output is no terminal
 @click.option(
     "--model",
     type=click.Path(exists=True, path_type=Path),
-    help="A folder or model.tar.gz for /opt/ml/model; unless given, a project's local_test/test_dir/model, or "
-    "what `train` makes.",
+    help="A folder or model.tar.gz for /opt/ml/model; unless given, a project's local_test/test_dir/model "
+    "or what `train` makes.",
 )
 @click.option(
     "--training",

@@ -14,14 +14,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 from longshore import limits
 from longshore.check import layout, payloads
 from longshore.check.client import Address, Client, Exchange
+from longshore.check.once import Once
+from longshore.check.options import Options
 from longshore.check.payloads import Payload
 from longshore.check.rule import NotTried
 from longshore.check.served import How, Server, start
@@ -30,51 +31,6 @@ from longshore.engines.base import HOST_PREFIX, Engine, Image, Running
 
 T = TypeVar("T")
 _AGAIN_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user says of the target, and how long is waited for what.
-
-    payload: one the model answers. model: a folder or model.tar.gz for /opt/ml/model. training: a folder laid
-    out as /opt/ml/input. environment: variables every container gets. patience: seconds after which no answer
-    counts as none. busy: seconds for which all workers are kept busy. settle: seconds until a container
-    without its model must have said so. The others are SageMaker's own limits.
-    """
-
-    payload: Payload | None = None
-    model: Path | None = None
-    training: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    start_seconds: float = limits.STARTUP_SECONDS
-    patience: float = limits.INVOCATION_SECONDS
-    stop_seconds: float = limits.STOP_SECONDS
-    training_stop_seconds: float = limits.TRAINING_STOP_SECONDS
-    training_seconds: float = 3600.0
-    busy: float = 1.0
-    settle: float = 5.0
-
-
-class Once(Generic[T]):
-    """Made when it is first asked for; the reason it could not be made is kept as well."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: list[T] = []
-        self._why_not: NotTried | None = None
-
-    def __call__(self) -> T:
-        with self._lock:
-            if self._why_not is not None:
-                raise NotTried(str(self._why_not))
-            if not self._made:
-                try:
-                    self._made.append(self._make())
-                except NotTried as why_not:
-                    self._why_not = why_not
-                    raise
-            return self._made[0]
 
 
 class Session:

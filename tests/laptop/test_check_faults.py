@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
+from longshore.check.options import Options
 from longshore.check.rule import Severity, Status
 from longshore.check.rules import RULES
-from longshore.check.session import Options
 from tests.support.checks import CONTAINERS, check, failed, options, statuses
 
 # The container -> what must fail. Where there are several rules, the fault breaks each of them.

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from longshore.check.command import find
+from longshore.check.options import Options
 from longshore.check.payloads import CSV, Payload
 from longshore.check.rule import Rule, Status
 from longshore.check.rules import RULES
 from longshore.check.runner import Result, run
-from longshore.check.session import Options, Session
+from longshore.check.session import Session
 from tests.support.server import CHECKOUT
 
 CONTAINERS = CHECKOUT / "tests" / "laptop" / "containers"

@@ -8,7 +8,7 @@ from importlib import import_module
 from longshore.check.rule import ALL, Rule
 
 for _subject in (
-    *("image", "start", "health", "requests", "headers", "bodies", "connections"),
+    *("image", "start", "ways", "health", "requests", "headers", "bodies", "connections"),
     *("batch", "metrics", "streaming", "multi_model", "stop", "crash"),
     *("training", "training_stop", "processing", "answers", "logs"),
 ):

@@ -93,8 +93,8 @@ def in_time_while_busy(session: Session) -> Outcome:
     wrong = [each for each in work.pings if each.status != 200]
     if wrong:
         return failed(
-            f"{len(wrong)} of {len(work.pings)} beside {work.connections} connections that each sent one request "
-            f"after the other: {wrong[0]}",
+            f"{len(wrong)} of {len(work.pings)} beside {work.connections} connections that each sent request "
+            f"after request: {wrong[0]}",
             "Let /ping be answered by something that never waits for the model.",
         )
     return passed(
