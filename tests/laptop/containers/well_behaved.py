@@ -126,8 +126,8 @@ class Container:
             self.load()
         except Exception as error:  # noqa: BLE001  # whatever it is
             return self.could_not_load(error)
-        port = int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
-        self.server = (self.server_class or Server)(("127.0.0.1", port), self.handler or Handler)
+        where = os.environ.get("LISTEN", "127.0.0.1"), int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"))
+        self.server = (self.server_class or Server)(where, self.handler or Handler)
         self.server.container = self
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
