@@ -88,6 +88,7 @@ class HostProgram:
         self._out_of_memory = False
         self._ended = threading.Event()
         self._removing = threading.Lock()
+        self._reaping = threading.Lock()  # so that no signal goes to who got its number
         self._links: list[Path] = []
         self._limit: memory.MemoryLimit | None = None
         self._port: Port | None = None
@@ -119,9 +120,10 @@ class HostProgram:
         return self.exit_code()
 
     def signal(self, number: int) -> None:
-        if not self._ended.is_set():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                self._popen.send_signal(number)
+        # Not by Popen, which looks first whether the process has ended, and so takes its exit code from _wait.
+        with self._reaping, contextlib.suppress(ProcessLookupError, PermissionError):
+            if not self._ended.is_set():
+                os.kill(self.pid, number)
 
     def stop(self, grace: float, number: int = SIGTERM) -> int:
         self.signal(number)
@@ -236,8 +238,9 @@ class HostProgram:
         self._spool.close()
         self._out_of_memory = self._limit is not None and self._limit.exceeded()
         self._code = code
-        self._popen.wait()
-        self._ended.set()
+        with self._reaping:
+            self._popen.wait()
+            self._ended.set()
 
     def _take_away(self) -> None:
         if self._port is not None:
