@@ -120,7 +120,7 @@ class HostProgram:
         return self.exit_code()
 
     def signal(self, number: int) -> None:
-        # Not by Popen, which looks first whether the process has ended, and so takes its exit code from _wait.
+        # Not by Popen: it looks first whether the process has ended, and takes its exit code from _wait then.
         with self._reaping, contextlib.suppress(ProcessLookupError, PermissionError):
             if not self._ended.is_set():
                 os.kill(self.pid, number)

@@ -3,7 +3,6 @@ A11)."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -41,15 +40,18 @@ class _Crash:
             for caller in callers:
                 caller.start()
             pause = threading.Event()
-            with contextlib.suppress(PermissionError, ProcessLookupError):
-                while len(self.answers) < _CALLERS:
+            try:
+                while len(self.answers) < _CALLERS and not session.closed:
                     pause.wait(0.001)
                 os.kill(victim, signal.SIGKILL)
-            killed = time.monotonic()
-            pause.wait(_POLL_SECONDS)
-            stop.set()
-            for caller in callers:
-                caller.join()
+                killed = time.monotonic()
+                pause.wait(_POLL_SECONDS)
+            except (PermissionError, ProcessLookupError) as error:
+                raise NotTried(f"a worker cannot be killed from here: {error}") from None
+            finally:
+                stop.set()
+                for caller in callers:
+                    caller.join()
             patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
             while time.monotonic() - killed < patience and server.running.exit_code() is None:
                 if server.ping().status == 200 and server.client.post(payload.body, payload.content_type).ok:

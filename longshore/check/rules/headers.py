@@ -75,17 +75,12 @@ def unknown_headers(session: Session) -> Outcome:
     "A front with small buffers answers 400 or 431.",
 )
 def longest(session: Session) -> Outcome:
-    kind = session.valid().content_type
-    filler = f"{kind}; {'x' if ';' not in kind else 'y'}="
-    headers = {
-        name: "a" * longest
-        for name, longest in limits.HEADER_MAX.items()
-        if name not in ("Content-Type", "Accept", "X-Amzn-SageMaker-Session-Id")
-    }
-    headers["X-Amzn-SageMaker-Session-Id"] = "s" * limits.HEADER_MAX["X-Amzn-SageMaker-Session-Id"]
-    headers["Accept"] = "*/*" + ", application/x-y" * 60
-    headers["Accept"] += " " * 0 + ";" * 0
-    content_type = filler + "p" * (limits.HEADER_MAX["Content-Type"] - len(filler))
+    headers = {name: "a" * size for name, size in limits.HEADER_MAX.items()}
+    del headers["Content-Type"]
+    size = limits.HEADER_MAX["Accept"]
+    headers["Accept"] = ("*/*" + ", application/x-longshore-check" * size)[:size]
+    kind = f"{session.valid().content_type}; longshore-check="
+    content_type = kind + "p" * (limits.HEADER_MAX["Content-Type"] - len(kind))
     answer = _with(session, headers, content_type)
     if answer.refused and answer.status not in (400, 431, 414):
         # It has read them all, and has its reasons against what they say: an unknown session, or component.

@@ -31,7 +31,7 @@ def trains(session: Session) -> Training:
     return training
 
 
-def _training_rule(
+def training_rule(
     id: str, severity: Severity, title: str, why: str
 ) -> Callable[[Callable[[Session], Outcome]], Callable[[Session], Outcome]]:
     def add(check: Callable[[Session], Outcome]) -> Callable[[Session], Outcome]:
@@ -47,7 +47,7 @@ def _training_rule(
     return add
 
 
-@_training_rule(
+@training_rule(
     "D1-trains",
     Severity.ERROR,
     "`train` ends with exit code 0",
@@ -60,7 +60,7 @@ def usual(session: Session) -> Outcome:
     return failed(str(training), "See its last lines; then try it by hand: docker run IMAGE train.")
 
 
-@_training_rule(
+@training_rule(
     "D6-writes-a-model",
     Severity.WARNING,
     "`train` leaves a model in /opt/ml/model",
@@ -72,7 +72,7 @@ def writes_a_model(session: Session) -> Outcome:
     return passed(", ".join(files[:5])) if files else failed("the folder is empty", "Save the model there.")
 
 
-@_training_rule(
+@training_rule(
     "A17-no-links",
     Severity.ERROR,
     "The model holds no symbolic links",
@@ -84,7 +84,7 @@ def no_links(session: Session) -> Outcome:
     return failed(", ".join(links[:5]), "Copy what they lead to.") if links else passed()
 
 
-@_training_rule(
+@training_rule(
     "D5-input-read-only",
     Severity.WARNING,
     "`train` writes nothing into its inputs",
@@ -99,7 +99,7 @@ def input_read_only(session: Session) -> Outcome:
     return failed(", ".join(changed[:5]), "Write below TMPDIR.") if changed else passed()
 
 
-@_training_rule(
+@training_rule(
     "D6-no-failure-file",
     Severity.WARNING,
     "A job that succeeds leaves no output/failure",
@@ -167,7 +167,7 @@ def _way(id: str, severity: Severity, title: str, why: str, remedy: str) -> None
         training = run_training(session, _WAYS[id])
         return passed(str(training)) if training.exit_code == 0 else failed(str(training), remedy)
 
-    _training_rule(id, severity, title, why)(check)
+    training_rule(id, severity, title, why)(check)
 
 
 _way(
@@ -200,7 +200,7 @@ _way(
 )
 
 
-@_training_rule(
+@training_rule(
     "D2-odd-values",
     Severity.ERROR,
     "`train` takes hyperparameters of every odd character",
@@ -223,7 +223,7 @@ def _without_data(session: Session) -> Training:
     return session.once("without data", lambda: run_training(session, Work(data=False)))
 
 
-@_training_rule(
+@training_rule(
     "D7-missing-channel",
     Severity.ERROR,
     "Without its channels `train` ends with an exit code that is not 0",
@@ -236,7 +236,7 @@ def missing_channel(session: Session) -> Outcome:
     return passed(str(training))
 
 
-@_training_rule(
+@training_rule(
     "D6-failure-file",
     Severity.WARNING,
     "A job that fails says why in output/failure",
@@ -253,7 +253,7 @@ def failure_file(session: Session) -> Outcome:
     return passed(str(training))
 
 
-@_training_rule(
+@training_rule(
     "D6-failure-text",
     Severity.WARNING,
     "output/failure is UTF-8, and says it within 1024 characters",

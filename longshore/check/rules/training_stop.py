@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 
 from longshore.check.processes import leaf
-from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
-from longshore.check.rules.training import trains
+from longshore.check.rule import NotTried, Outcome, Severity, failed, passed
+from longshore.check.rules.training import training_rule, trains
 from longshore.check.served import Log
 from longshore.check.session import Session
 from longshore.check.training import Training, Work, run_training
@@ -21,28 +20,17 @@ def _in_the_middle(session: Session, running: Running) -> bool:
     return running.wait(session.trained().seconds / 2) is None
 
 
-def _has_train(session: Session) -> bool:
-    return session.trained().has_train
-
-
-@rule(
+@training_rule(
     "D8-stops-in-time",
     Severity.ERROR,
-    Group.TRAINING,
     "SIGTERM ends `train` within 120 s",
     "Stop, spot interruption and time-out send it; then it is killed, and its last checkpoint is lost.",
-    needs="image",
-    alone=True,
 )
 def stops_in_time(session: Session) -> Outcome:
-    if session.engine and session.training_inputs() and not _has_train(session):
-        return not_applicable("it has no `train`")
     usual = trains(session)
-    signalled = [0.0]
 
     def stop(running: Running, log: Log) -> float:
         _in_the_middle(session, running)
-        signalled[0] = time.monotonic()
         running.signal(signal.SIGTERM)
         return session.options.training_stop_seconds
 
@@ -53,18 +41,13 @@ def stops_in_time(session: Session) -> Outcome:
     return passed(told)
 
 
-@rule(
+@training_rule(
     "D7-killed",
     Severity.ERROR,
-    Group.TRAINING,
     "If the process that trains is killed, `train` ends with an exit code that is not 0",
     "Out of memory is the usual reason; with 0 the job is Completed, with half a model.",
-    needs="image",
-    alone=True,
 )
 def killed(session: Session) -> Outcome:
-    if session.engine and session.training_inputs() and not _has_train(session):
-        return not_applicable("it has no `train`")
     trains(session)
     victims: list[int] = []
 
