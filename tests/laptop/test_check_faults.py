@@ -41,6 +41,7 @@ FAULTS: dict[str, set[str]] = {
     "fails_at_unknown_accepts": {"A11-unknown-accept"},
     "fails_at_unknown_types": {"A11-unknown-type"},
     "fails_without_a_type": {"A11-no-type"},
+    "forgets_the_second_of_two": {"A11-pipelined"},
     "has_all_paths": {"A11-unknown-path"},
     "knows_no_capitals": {"A13-type-case"},
     "knows_no_charset": {"A13-type-charset"},

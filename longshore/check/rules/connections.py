@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import threading
 import time
 
@@ -100,6 +101,27 @@ def _speaks_http_10(session: Session) -> bool:
     """Whether it closes each connection by its version of HTTP."""
     head = f"GET {session.client.address.prefix}/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     return session.client.raw(head.encode(), timeout=limits.PING_SECONDS).startswith(b"HTTP/1.0")
+
+
+@rule(
+    "A11-pipelined",
+    Severity.NOTE,
+    Group.REQUESTS,
+    "Two requests sent at once on a connection get two answers, or one that says it closes",
+    "Otherwise the second one's caller waits in vain.",
+)
+def pipelined(session: Session) -> Outcome:
+    payload = session.valid()
+    named = {"Content-Type": payload.content_type, "Content-Length": str(len(payload.body))}
+    with session.client.connect() as connection:
+        first = connection.head("POST", "/invocations", named) + payload.body
+        last = connection.head("POST", "/invocations", {**named, "Connection": "close"}) + payload.body
+    got = session.client.raw(first + last, timeout=session.options.settle)
+    statuses = re.findall(rb"^HTTP/1\.[01] (\d{3})", got, re.MULTILINE)
+    told = f"two requests in one write → {b', '.join(statuses).decode() or 'nothing'}"
+    if len(statuses) == 2 or (statuses and b"\r\nconnection: close" in got.lower()):
+        return passed(told)
+    return failed(told, "Keep what was read beyond a request: it is the next one.")
 
 
 @rule(
