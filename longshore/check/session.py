@@ -26,7 +26,7 @@ from longshore.check.options import Options
 from longshore.check.payloads import Payload
 from longshore.check.rule import NotTried
 from longshore.check.served import How, Server, start
-from longshore.check.training import Training, Work, run_training
+from longshore.check.training import NO_SUCH_COMMAND, Training, Work, run_training
 from longshore.engines.base import HOST_PREFIX, Engine, Image, Running
 
 T = TypeVar("T")
@@ -200,8 +200,10 @@ class Session:
         if server.is_ready():
             server.client.errors = self.errors
             return server
-        why_not = server.why_not_ready
+        why_not, code = server.why_not_ready, server.running.exit_code()
         self.remove(server.running)
+        if code in NO_SUCH_COMMAND:
+            raise NotTried(f"it has no `serve`: {why_not}")
         second = self.start(How(model_read_only=False))
         if second.is_ready():
             second.client.errors = self.errors

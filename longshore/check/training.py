@@ -19,7 +19,7 @@ from longshore.errors import UserError
 if TYPE_CHECKING:
     from longshore.check.session import Session
 
-_NO_SUCH_COMMAND = (126, 127)  # as a shell and Docker say it
+NO_SUCH_COMMAND = (126, 127)  # as a shell and Docker say it
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Training:
     @property
     def has_train(self) -> bool:
         """Whether the container knows `train` at all."""
-        return self.exit_code not in _NO_SUCH_COMMAND
+        return self.exit_code not in NO_SUCH_COMMAND
 
     def __str__(self) -> str:
         code = "it did not end" if self.exit_code is None else f"exit code {self.exit_code}"

@@ -15,7 +15,7 @@ FAULTS: dict[str, set[str]] = {
     # start
     "does_no_batch": {"C2-batch", "C2-batch-local"},
     "listens_twice": {"A7-no-other-port"},
-    "never_loads": {"A9-starts"},
+    "never_loads": {"A9-starts", "E1-runs"},
     "starts_with_few_variables": {"A6-many-variables"},
     "starts_without_line_ends_in_variables": {"A6-odd-values"},
     "writes_into_its_model": {"A17-model-read-only"},
