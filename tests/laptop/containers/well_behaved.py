@@ -178,16 +178,27 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
 
-    def handle_request(self):
-        container = self.server.container
-        threading.current_thread().begun_before_stop = not container.stopping
-        with container.counting:
-            container.under_way += 1
+    begun = 0
+
+    def parse_request(self):
+        # Before 100 Continue says that it has begun.
+        threading.current_thread().begun_before_stop = not self.server.container.stopping
+        self.count(1)
+        return super().parse_request()
+
+    def handle_one_request(self):
         try:
-            self.answer_one(container)
+            super().handle_one_request()
         finally:
-            with container.counting:
-                container.under_way -= 1
+            self.count(-self.begun)
+
+    def count(self, more):
+        self.begun += more
+        with self.server.container.counting:
+            self.server.container.under_way += more
+
+    def handle_request(self):
+        self.answer_one(self.server.container)
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_request
 
