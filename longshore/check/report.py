@@ -75,12 +75,12 @@ def _show_one(console: Console, result: Result) -> None:
     line.add_column(width=21)
     line.add_column()
     line.add_row(Text(word, style=style), Text(rule.id, style="dim" if style == "dim" else ""), rule.title)
-    console.print(Padding(line, (0, 0, 0, 2)))
+    console.print(Padding(line, (0, 0, 0, 2), expand=False))
     if outcome.status is Status.FAILED:
         for text in (outcome.evidence, f"→ {outcome.remedy}"):
-            console.print(Padding(Text(text), (0, 0, 0, 12)))
+            console.print(Padding(Text(text), (0, 0, 0, 12), expand=False))
     elif outcome.status is Status.NOT_TRIED:
-        console.print(Padding(Text(outcome.evidence, style="dim"), (0, 0, 0, 12)))
+        console.print(Padding(Text(outcome.evidence, style="dim"), (0, 0, 0, 12), expand=False))
 
 
 def show_rules(console: Console, rules: Sequence[Rule]) -> None:
