@@ -46,6 +46,7 @@ def predict(model, data):
 # As they are known: what the container's users have complained about.
 KNOWN = {
     "A3-drains": "what is under way is dropped",
+    "A8-post": "/ping takes GET alone",
     "A8-empty-body": "/ping answers with a line end",
     "A10-busy": "one busy worker keeps /ping waiting for more than 2 s",
     "A12-25-MB": "a body of 6 MB gets 413",
@@ -86,4 +87,4 @@ def test_a_fault_that_is_known_is_found(rule: str, results: list[Result]) -> Non
 
 def test_what_it_does_well_is_said_too(results: list[Result]) -> None:
     passed = {result.rule.id for result in results if result.outcome.status is Status.PASSED}
-    assert {"A9-starts", "A8-get", "A8-post", "A11-answers", "A11-accepts", "A10-unfinished"} <= passed
+    assert {"A9-starts", "A8-get", "A11-answers", "A11-accepts", "A10-unfinished"} <= passed
