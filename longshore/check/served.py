@@ -157,6 +157,11 @@ def start(session: Session, how: How) -> Server:
         root.mkdir()
         layout.open_to_all(root)
         mounts = (Mount(root, "/opt/ml"), *mounts)
+    elif how.read_only_root:
+        scratch = session.new_folder("tmp")
+        scratch.mkdir()
+        layout.open_to_all(scratch)
+        mounts = (*mounts, Mount(scratch, "/tmp"))
     container = Container(
         image=session.name,
         arguments=("serve",),

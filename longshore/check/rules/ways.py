@@ -6,6 +6,7 @@ them serves with each.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -73,32 +74,39 @@ _WAYS: dict[str, Callable[[How], How]] = {
 
 def _together(session: Session) -> frozenset[str]:
     """The ways in which it certainly serves: all that this engine can do, if it serves with all of them."""
-    how, tried = session.usual(), set()
-    for way, change in _WAYS.items():
-        if way != "C2-batch-local" and way not in _impossible(session):
-            how = change(how)
-            tried.add(way)
-    # No more variables than a model may have in all.
-    fill = [name for name in how.environment if name.startswith(_FILL)]
-    surplus = set(fill[: max(0, len(how.environment) - limits.ENVIRONMENT_MAX)])
-    how = replace(how, environment={n: v for n, v in how.environment.items() if n not in surplus})
-    try:
-        return frozenset() if _answers(session, how) else frozenset(tried)
-    except NotTried:
-        return frozenset()
+    for impossible in (_known_impossible, _impossible):
+        how, tried = session.usual(), set()
+        for way, change in _WAYS.items():
+            if way != "C2-batch-local" and way not in impossible(session):
+                how = change(how)
+                tried.add(way)
+        # No more variables than a model may have in all.
+        fill = [name for name in how.environment if name.startswith(_FILL)]
+        surplus = set(fill[: max(0, len(how.environment) - limits.ENVIRONMENT_MAX)])
+        how = replace(how, environment={n: v for n, v in how.environment.items() if n not in surplus})
+        with contextlib.suppress(
+            NotTried
+        ):  # the engine cannot do all of it: ask for each, and leave that out
+            return frozenset() if _answers(session, how) else frozenset(tried)
+    return frozenset()
+
+
+def _known_impossible(session: Session) -> dict[str, str]:
+    """The ways that no host engine has, with the reason for each."""
+    if not session.on_host:
+        return {}
+    return {
+        "A4-any-user": "a checkout's files belong to this machine's user: check the image",
+        "A5-no-network": "a program of this machine keeps its network: check the image",
+    }
 
 
 def _impossible(session: Session) -> dict[str, str]:
     """The ways this engine has not, with its reason for each."""
 
     def ask() -> dict[str, str]:
-        found = {}
-        if session.on_host:
-            found["A4-any-user"] = "a checkout's files belong to this machine's user: check the image"
-            found["A5-no-network"] = "a program of this machine keeps its network: check the image"
-        for way in ("A4-any-user", "A4-read-only-root", "A5-no-network"):
-            if way in found:
-                continue
+        found = _known_impossible(session)
+        for way in {"A4-any-user", "A4-read-only-root", "A5-no-network"} - found.keys():
             try:
                 with session.started(_WAYS[way](session.usual())) as server:
                     server.client  # noqa: B018  # it may be out of reach
