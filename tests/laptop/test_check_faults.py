@@ -3,11 +3,15 @@ rules."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import pytest
 
 from longshore.check.options import Options
 from longshore.check.rule import Severity, Status
 from longshore.check.rules import RULES
+from longshore.check.runner import Result
 from tests.support.checks import CONTAINERS, check, failed, options, statuses
 
 # The container -> what must fail. Where there are several rules, the fault breaks each of them.
@@ -92,6 +96,7 @@ FAULTS: dict[str, set[str]] = {
 # What only an image can be asked, or a container of several processes, or one with that feature.
 OF_IMAGES = {"A4-readable", "A7-label", "B7-size", "F4-linux", "F4-amd64", "F4-manifest", "F3-name"}
 OF_IMAGES |= {"A4-any-user", "A5-no-network", "A7-label-is-true"}
+FOR_EACH = "test_exactly_the_fault_is_found"
 OF_OTHERS = {
     "A10-crash-recovers",
     "A11-crash-answers",
@@ -123,9 +128,19 @@ def test_the_well_behaved_container_passes_all_that_can_be_asked_of_it(given: Op
     }
 
 
+@pytest.fixture(scope="module")
+def checked(request: pytest.FixtureRequest, given: Options) -> Iterator[dict[str, Future[list[Result]]]]:
+    """The results for each container a test was selected for: two at a time, since a check mostly waits."""
+    selected = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [str(item.callspec.params["name"]) for item in selected if item.originalname == FOR_EACH]
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(check, name, given) for name in names}
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.mark.parametrize("name", FAULTS)
-def test_exactly_the_fault_is_found(name: str, given: Options) -> None:
-    results = check(name, given)
+def test_exactly_the_fault_is_found(name: str, checked: dict[str, Future[list[Result]]]) -> None:
+    results = checked[name].result()
     found = failed(results)
     assert found.keys() == FAULTS[name], found
     for result in results:
