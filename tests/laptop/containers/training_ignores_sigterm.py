@@ -11,7 +11,7 @@ class Faulty(Container):
     def fit(self):
         signal.signal(signal.SIGTERM, self.go_on)
         super().fit()
-        time.sleep(0.3)
+        time.sleep(0.6)
 
     def go_on(self, number, frame):
         while True:
