@@ -96,15 +96,9 @@ FAULTS: dict[str, set[str]] = {
 # What only an image can be asked, or a container of several processes, or one with that feature.
 OF_IMAGES = {"A4-readable", "A7-label", "B7-size", "F4-linux", "F4-amd64", "F4-manifest", "F3-name"}
 OF_IMAGES |= {"A4-any-user", "A5-no-network", "A7-label-is-true"}
+OF_OTHERS = {"A10-crash-recovers", "A11-crash-answers", "A14-inference-id", "E1-runs", "E3-message"}
+OF_OTHERS |= {"D7-killed", "D8-stops-in-time"}  # a training may be done before it can be stopped
 FOR_EACH = "test_exactly_the_fault_is_found"
-OF_OTHERS = {
-    "A10-crash-recovers",
-    "A11-crash-answers",
-    "A14-inference-id",
-    "D7-killed",
-    "E1-runs",
-    "E3-message",
-}
 
 
 @pytest.fixture(scope="module")
