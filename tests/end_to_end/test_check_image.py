@@ -42,7 +42,7 @@ def check(image: str, given: Options, rules: list[Rule]) -> list[Result]:
     engine = choose(image)
     with Session(engine, image, given) as session:
         results = run(session, rules)
-        assert engine.clean(session.owner) == [], "it left something behind"
+    assert engine.clean(session.owner) == [], "it left something behind"
     return results
 
 
@@ -54,8 +54,10 @@ def test_our_image_passes(image: str, trained: Path) -> None:
     )
     results = check(image, given, list(RULES))
     assert failed(results) == {}
-    # All that can be asked of an image was asked; the sample refuses hyperparameters it does not know.
-    assert {id for id, status in statuses(results).items() if status == "not tried"} <= {"D2-odd-values"}
+    # All that can be asked of an image was asked. The sample refuses hyperparameters it does not know, and is so
+    # quick to train that it may be done before it can be stopped.
+    not_tried = {id for id, status in statuses(results).items() if status == "not tried"}
+    assert not_tried <= {"D2-odd-values", "D7-killed", "D8-stops-in-time"}
 
 
 @pytest.fixture(scope="module")
