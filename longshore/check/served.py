@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -54,8 +55,10 @@ class Log:
         self._thread.start()
 
     def _collect(self, running: Running) -> None:
-        for line in running.lines():
-            self.lines.append(line)
+        # A container that is removed, or an engine that has gone, ends its log; others say why.
+        with contextlib.suppress(UserError):
+            for line in running.lines():
+                self.lines.append(line)
 
     def complete(self, patience: float = 5.0) -> list[Line]:
         """All lines of a container that has ended."""

@@ -54,8 +54,8 @@ def test_our_image_passes(image: str, trained: Path) -> None:
     )
     results = check(image, given, list(RULES))
     assert failed(results) == {}
-    # All that can be asked of an image was asked. The sample refuses hyperparameters it does not know, and is so
-    # quick to train that it may be done before it can be stopped.
+    # All that can be asked of an image was asked. The sample refuses hyperparameters it does not know, and is
+    # so quick to train that it may be done before it can be stopped.
     not_tried = {id for id, status in statuses(results).items() if status == "not tried"}
     assert not_tried <= {"D2-odd-values", "D7-killed", "D8-stops-in-time"}
 
