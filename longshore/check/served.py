@@ -56,7 +56,7 @@ class Log:
 
     def _collect(self, running: Running) -> None:
         # A container that is removed, or an engine that has gone, ends its log; others say why.
-        with contextlib.suppress(UserError):
+        with contextlib.suppress(UserError, FileNotFoundError):
             for line in running.lines():
                 self.lines.append(line)
 
