@@ -17,6 +17,11 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
         "emulate",
         "Emulate SageMaker on this machine: boto3, the AWS CLI and the SDKs run unchanged.",
     ),
+    "check": (
+        "longshore.check.command",
+        "check",
+        "Play SageMaker against an image, a project or a URL, and report rule by rule.",
+    ),
 }
 
 

@@ -64,6 +64,7 @@ TRANSFORM_RETRIES_RANGE = (0, 3)  # C4: InvocationsMaxRetries
 
 # D. Training
 HYPERPARAMETERS_MAX = 100  # D2
+HYPERPARAMETER_TEXT_MAX = 2500  # D2: characters of a value
 CHANNELS_RANGE = (1, 20)  # D3
 FAILURE_MAX = 1024  # D6: characters of the failure file that become FailureReason
 TRAINING_STOP_SECONDS = 120.0  # D8: from SIGTERM to SIGKILL

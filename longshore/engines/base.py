@@ -101,6 +101,9 @@ class Running(Protocol):
     def lines(self) -> Iterator[Line]:
         """All it writes, from its start, as it comes; ends when it has ended. May be asked for once more."""
 
+    def pids(self) -> list[int]:
+        """Its processes by their numbers on this machine, the first one first; empty where it has ended."""
+
     def memory_bytes(self) -> int | None:
         """What it occupies now; None where that cannot be told."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import threading
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _OURS = "longshore"  # the label of all that is this package's
 _OWNER = "longshore.owner"
+_END_SECONDS = 5.0  # from the end of a container until the engine tells of it
 _LOG_CONFIG = {"max-size": "32m", "max-file": "2"}  # what is kept of a container that writes without end
 
 
@@ -54,8 +57,8 @@ class DockerEngine:
         client = self._connected()
         name = f"{_OURS}-{container.owner or 'nobody'}-{secrets.token_hex(6)}"
         isolated = container.network is False
-        # Nobody reaches a container without any network. One of its own that leads nowhere, and that this
-        # machine is on, has no way out either.
+        # Nobody reaches a container without any network. A network of its own, that the engine lets nothing
+        # out of, and on which only this machine is beside it, comes nearest.
         network = None
         if isolated and container.port is not None:
             network = f"{name}-isolated"
@@ -123,7 +126,7 @@ class DockerEngine:
         with self._connecting:
             if self._client is None:
                 with _speaking("Docker"):
-                    self._client = _docker().from_env(timeout=60, max_pool_size=64)
+                    self._client = _connect()
             return self._client
 
     @staticmethod
@@ -198,13 +201,39 @@ class DockerContainer:
         return code
 
     def lines(self) -> Iterator[Line]:
+        recent: deque[Line] = deque(maxlen=10_000)
+        for line in self._read_log(follow=1):
+            recent.append(line)
+            yield line
+        if self._ended.wait(_END_SECONDS):
+            self.exit_code()  # a UserError where it was not the container that ended, but the engine
+        # Engines have ended such a stream before its last lines.
+        known = Counter(recent)
+        since = f"{recent[-1].when - 0.001:.6f}" if recent else "0"
+        for line in self._read_log(follow=0, since=since):
+            if known[line]:
+                known[line] -= 1
+            else:
+                yield line
+
+    def _read_log(self, **options: int | str) -> Iterator[Line]:
         url = f"{self._api.base_url}/v{self._api.api_version}/containers/{self.name}/logs"
-        what = {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": 1}
+        what = {"stdout": 1, "stderr": 1, "timestamps": 1, **options}
         with _speaking(self.name), self._api.get(url, params=what, stream=True, timeout=None) as answer:
+            if answer.status_code == 404:  # it has been removed, and its log with it
+                return
             answer.raise_for_status()
             yield from docker_answers.lines(answer.raw)
-            if self._ended.wait(5):
-                self.exit_code()  # it did not end: the engine did
+
+    def pids(self) -> list[int]:
+        if self.exit_code() is not None:
+            return []
+        with _speaking(self.name):
+            first = int(self._api.inspect_container(self.name)["State"]["Pid"])
+            top = self._api.top(self.name)
+        column = top["Titles"].index("PID")
+        found = [int(row[column]) for row in top["Processes"] or ()]
+        return sorted(found, key=lambda pid: (pid != first, pid))
 
     def memory_bytes(self) -> int | None:
         if self.exit_code() is not None:
@@ -235,7 +264,7 @@ class DockerContainer:
             self._api.remove_container(self.name, force=True, v=True)
         with contextlib.suppress(UserError), _speaking(self.name):
             self._engine.leave_network(self._network)
-        self._ended.wait(5)
+        self._ended.wait(_END_SECONDS)
 
     def _wait(self) -> None:
         try:
@@ -255,6 +284,15 @@ def _docker() -> Any:
     import docker
 
     return docker
+
+
+def _connect() -> docker.DockerClient:
+    """As the command `docker` does: DOCKER_HOST, else the context in use: Docker Desktop has its own."""
+    sdk, options = _docker(), {"timeout": 60, "max_pool_size": 64}
+    context = None if "DOCKER_HOST" in os.environ else sdk.ContextAPI.get_current_context()
+    if context is None:
+        return sdk.from_env(**options)
+    return sdk.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, **options)
 
 
 @contextlib.contextmanager

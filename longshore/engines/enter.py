@@ -4,8 +4,8 @@ In a process of its own, because what it does holds for a process: it joins a me
 namespace (as root, or within a user namespace where that is allowed), lays the container's folders out,
 changes the user and becomes the program. The kernel takes the mounts away with the last process.
 
-argv: this script, what is wanted (a JSON object), the descriptor to write to what went wrong. That one is
-closed by the program's start: nothing in it means that the program runs. Only the standard library, and
+On stdin comes what is wanted, a JSON object. The argument is the descriptor to write to what went wrong,
+which the program's start closes: nothing in it means that the program runs. Only the standard library, and
 little of it: this is paid for at every start.
 """
 
@@ -33,8 +33,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    wanted: dict[str, Any] = json.loads(sys.argv[1])
-    report = int(sys.argv[2])
+    wanted: dict[str, Any] = json.load(sys.stdin)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    report = int(sys.argv[1])
     os.set_inheritable(report, False)
     step = "start"
     try:

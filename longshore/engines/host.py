@@ -39,9 +39,10 @@ class HostEngine:
 
     name = "host"
 
-    def __init__(self) -> None:
+    def __init__(self, namespaces: bool | None = None) -> None:
+        """namespaces: whether to make mount namespaces; None for wherever that can be done."""
         self._checking = threading.Lock()
-        self._namespaces: bool | None = None
+        self._namespaces = namespaces
 
     def image(self, name: str) -> Image:
         """The checkout's; UserError where the path has nothing to run."""
@@ -84,8 +85,10 @@ class HostProgram:
     def __init__(self, container: Container, programs: Programs, namespaces: bool) -> None:
         self._image = container.image
         self._code: int | None = None
+        self._out_of_memory = False
         self._ended = threading.Event()
         self._removing = threading.Lock()
+        self._reaping = threading.Lock()  # so that no signal goes to who got its number
         self._links: list[Path] = []
         self._limit: memory.MemoryLimit | None = None
         self._port: Port | None = None
@@ -117,9 +120,10 @@ class HostProgram:
         return self.exit_code()
 
     def signal(self, number: int) -> None:
-        if not self._ended.is_set():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                self._popen.send_signal(number)
+        # Not by Popen: it looks first whether the process has ended, and takes its exit code from _wait then.
+        with self._reaping, contextlib.suppress(ProcessLookupError, PermissionError):
+            if not self._ended.is_set():
+                os.kill(self.pid, number)
 
     def stop(self, grace: float, number: int = SIGTERM) -> int:
         self.signal(number)
@@ -131,6 +135,12 @@ class HostProgram:
 
     def lines(self) -> Iterator[Line]:
         return self._spool.lines()
+
+    def pids(self) -> list[int]:
+        if self._ended.is_set():
+            return []
+        found = processes.living(f"{processes.CONTAINER}={self.name}", {self.pid})
+        return sorted(found, key=lambda pid: (pid != self.pid, pid))
 
     def memory_bytes(self) -> int | None:
         if self._ended.is_set():
@@ -228,8 +238,9 @@ class HostProgram:
         self._spool.close()
         self._out_of_memory = self._limit is not None and self._limit.exceeded()
         self._code = code
-        self._popen.wait()
-        self._ended.set()
+        with self._reaping:
+            self._popen.wait()
+            self._ended.set()
 
     def _take_away(self) -> None:
         if self._port is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -51,9 +52,9 @@ def enter(
     read, write = os.pipe()
     try:
         started = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_ENTER), json.dumps(what), str(write)],
-            env=environment or {},
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-S", str(_ENTER), str(write)],
+            env=environment or {},  # here too, as marks are looked for in it
+            stdin=subprocess.PIPE,  # what others would see in the arguments may hold secrets
             stdout=output,
             stderr=output,
             pass_fds=[write],
@@ -61,6 +62,9 @@ def enter(
         )
         os.close(write)
         write = -1
+        assert started.stdin is not None
+        with contextlib.suppress(BrokenPipeError), started.stdin:
+            started.stdin.write(json.dumps(what).encode())
         with open(read, "rb", closefd=False) as report:
             problem = report.read().decode()
     finally:

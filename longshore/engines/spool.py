@@ -20,6 +20,7 @@ from longshore.engines.base import Line
 SEGMENT_BYTES = 32 * 2**20  # between this and twice as much is kept
 LINE_BYTES = 256 * 1024  # a longer line is cut in pieces: CloudWatch's largest event
 _READ_BYTES = 64 * 1024
+_LAST_READS = 64  # after the end: more than a pipe holds, should somebody write on without end
 
 Stream = Literal["stdout", "stderr"]
 
@@ -27,7 +28,10 @@ Stream = Literal["stdout", "stderr"]
 class Spool:
     """Reads two pipes in a thread until both are at their end, or close() says that all who wrote ended."""
 
-    def __init__(self, folder: Path, stdout: IO[bytes], stderr: IO[bytes]) -> None:
+    def __init__(
+        self, folder: Path, stdout: IO[bytes], stderr: IO[bytes], segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self._segment_bytes = segment_bytes
         self._folder = folder
         self._changed = threading.Condition()
         self._segments = {0: 0}  # number -> bytes that are written and can be read
@@ -88,6 +92,7 @@ class Spool:
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_READ, stream)
             selector.register(self._wake_reader, selectors.EVENT_READ)
+            left = _LAST_READS
             while len(selector.get_map()) > 1:
                 ready: list[Stream] = [key.data for key, _ in selector.select() if key.data]
                 for stream in ready:
@@ -96,8 +101,10 @@ class Spool:
                     if data == b"":
                         selector.unregister(pipe)
                     self._write(rest, stream, data or b"")
-                if self._finish.is_set() and not ready:
-                    break
+                if self._finish.is_set():
+                    left -= 1
+                    if not ready or left == 0:
+                        break
         for stream, pipe in self._pipes.items():
             self._write({stream: b""}, stream, rest[stream] + b"\n" if rest[stream] else b"")
             pipe.close()
@@ -127,7 +134,7 @@ class Spool:
         with self._changed:
             newest = max(self._segments)
             self._segments[newest] = self._file.tell()
-            if self._file.tell() >= SEGMENT_BYTES:
+            if self._file.tell() >= self._segment_bytes:
                 self._next_segment(newest + 1)
             self._changed.notify_all()
 

@@ -1,13 +1,19 @@
-"""One emulator for all tests of the laptop, for it takes seconds to start; each test has names of its own."""
+"""The engines, and one emulator for all tests of the laptop, for it takes seconds to start."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from longshore.engines.base import Engine
+from longshore.engines.docker import DockerEngine
+from longshore.engines.host import HostEngine
+from tests.support import docker
 from tests.support.emulator import EmulatorProcess
+from tests.support.engines import BUSYBOX, Machine, left_behind, new_owner
 
 _numbers = itertools.count(1)
 
@@ -23,3 +29,47 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProce
 def name() -> str:
     """A name that no other test has, for a job and for a bucket."""
     return f"job-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> DockerEngine:
+    """Docker with busybox; skips where that is not there."""
+    if reason := docker.missing(BUSYBOX):
+        pytest.skip(f"Docker: {reason}")
+    return DockerEngine()
+
+
+@pytest.fixture(scope="session")
+def engines_owner() -> Iterator[str]:
+    """The owner of what the tests of the engines start; at the end nothing of it may be left."""
+    owner = new_owner("tests")
+    yield owner
+    assert not left_behind(owner)
+
+
+@pytest.fixture(scope="session")
+def host_engine() -> HostEngine:
+    return HostEngine()
+
+
+@pytest.fixture(params=["host", "docker"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn."""
+    chosen: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return chosen
+
+
+@pytest.fixture
+def machine(engine: Engine, tmp_path: Path, engines_owner: str) -> Machine:
+    """Each engine in turn, and a folder for what it runs."""
+    return Machine(engine, tmp_path, engines_owner)
+
+
+@pytest.fixture
+def host(host_engine: HostEngine, tmp_path: Path, engines_owner: str) -> Machine:
+    return Machine(host_engine, tmp_path, engines_owner)
+
+
+@pytest.fixture
+def docker_machine(docker_engine: DockerEngine, tmp_path: Path, engines_owner: str) -> Machine:
+    return Machine(docker_engine, tmp_path, engines_owner)

@@ -1,0 +1,262 @@
+"""HTTP as SageMaker's side of it: each exchange is kept as it was, for the evidence.
+
+Over sockets, because much of what is asked no library would send: a body in odd chunks, half a request, two
+at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+_EXCERPT = 160  # characters of a body that are shown
+_KEPT = 16 * 2**20  # bytes of a body that are kept
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a container answers. prefix: what stands before /ping and /invocations; '' for a container."""
+
+    host: str
+    port: int
+    tls: bool = False
+    prefix: str = ""
+
+    @classmethod
+    def of(cls, url: str) -> Address:
+        """Of an http(s) URL; ValueError where it has no host or no valid port."""
+        parts = urlsplit(url)
+        tls = parts.scheme == "https"
+        if not parts.hostname:
+            raise ValueError(f"{url} names no host")
+        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and what came of it.
+
+    request: as a person would say it. status: None where no answer came; then failure says what came instead.
+    seconds: from the first byte sent to the last one read. chunked: whether the answer was.
+    """
+
+    request: str
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: bytes = b""
+    seconds: float = 0.0
+    failure: str = ""
+    chunked: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was the caller's fault, as the container sees it."""
+        return self.status is not None and 400 <= self.status < 500
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        if self.status is None:
+            return f"{self.request} → {self.failure}"
+        said = f"{self.request} → {self.status} after {self.seconds:.2f} s"
+        return f"{said}: {excerpt(self.text)}" if self.body else said
+
+
+def excerpt(text: str, longest: int = _EXCERPT) -> str:
+    """The text on one line, cut to a length that a person reads."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def size_of(count: int) -> str:
+    """A number of bytes as one says it."""
+    for unit, name in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count} bytes"
+
+
+class Connection:
+    """One connection. Its methods raise OSError, or http.client's exceptions, as they come."""
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        self._address = address
+        begun = time.monotonic()
+        self.socket: socket.socket = socket.create_connection((address.host, address.port), timeout=timeout)
+        self.accepted_seconds = time.monotonic() - begun
+        if address.tls:
+            context = ssl.create_default_context()
+            self.socket = context.wrap_socket(self.socket, server_hostname=address.host)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
+        """The head of a request, to be followed by its body."""
+        lines = [f"{method} {self._address.prefix}{path} HTTP/1.1", f"Host: {self._address.host}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def answer(self, request: str, method: str, begun: float, timeout: float) -> Exchange:
+        """Read one answer. begun: when the request was, on the monotonic clock."""
+        response = http.client.HTTPResponse(self.socket, method=method)
+        response.begin()
+        parts, kept = [], 0
+        while part := response.read(65536):
+            if kept < _KEPT:
+                parts.append(part)
+                kept += len(part)
+            if time.monotonic() - begun > timeout:
+                raise TimeoutError
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        seconds = time.monotonic() - begun
+        body = b"".join(parts)
+        return Exchange(request, response.status, headers, body, seconds, chunked=bool(response.chunked))
+
+
+class Client:
+    """Sends requests to one container, each on a connection of its own, and remembers its refusals and
+    failures."""
+
+    def __init__(self, address: Address, patience: float, errors: list[Exchange] | None = None) -> None:
+        """patience: seconds after which no answer counts as none, where a request does not say otherwise."""
+        self.address = address
+        self.patience = patience
+        self.errors: list[Exchange] = [] if errors is None else errors  # every answer of 400 or more
+
+    def connect(self, timeout: float | None = None) -> Connection:
+        return Connection(self.address, self.patience if timeout is None else timeout)
+
+    def get(self, path: str, timeout: float | None = None) -> Exchange:
+        return self.send("GET", path, timeout=timeout)
+
+    def post(
+        self,
+        body: bytes,
+        content_type: str | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        path: str = "/invocations",
+        chunks: Iterable[bytes] | None = None,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """POST /invocations. chunks: sent instead of the body, chunked and without a length."""
+        named = {} if content_type is None else {"Content-Type": content_type}
+        return self.send("POST", path, {**named, **(headers or {})}, body, chunks=chunks, timeout=timeout)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        chunks: Iterable[bytes] | None = None,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """One request and its answer, whatever comes: never raises for what the network does."""
+        patience = self.patience if timeout is None else timeout
+        all_headers = {"Connection": "close", **(headers or {})}
+        if chunks is not None:
+            all_headers["Transfer-Encoding"] = "chunked"
+        elif body is not None:
+            all_headers["Content-Length"] = str(len(body))
+        request = _described(method, path, all_headers, body, chunks is not None)
+        begun = time.monotonic()
+        sent = False
+        try:
+            with self.connect(patience) as connection:
+                try:
+                    connection.send(connection.head(method, path, all_headers))
+                    if chunks is not None:
+                        for chunk in chunks:
+                            connection.send(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                        connection.send(b"0\r\n\r\n")
+                    elif body:
+                        connection.send(body)
+                    sent = True
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it may have answered before it had read all
+                exchange = connection.answer(request, method, begun, patience)
+        except (OSError, http.client.HTTPException) as error:
+            exchange = Exchange(
+                request, None, seconds=time.monotonic() - begun, failure=_failure(error, sent, patience)
+            )
+        return self.remember(exchange)
+
+    def remember(self, exchange: Exchange) -> Exchange:
+        if exchange.status is not None and exchange.status >= 400:
+            self.errors.append(exchange)
+        return exchange
+
+    def raw(self, data: bytes, timeout: float | None = None, *, half_close: bool = False) -> bytes:
+        """All that comes back for these bytes until the connection is closed, or nothing more comes in time.
+
+        half_close: say after them that no more will come, so that nobody waits for more.
+        """
+        got = b""
+        with contextlib.suppress(OSError), self.connect(timeout) as connection:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.send(data)
+            if half_close:
+                connection.socket.shutdown(socket.SHUT_WR)
+            while part := connection.socket.recv(65536):
+                got += part
+        return got
+
+
+def _described(method: str, path: str, headers: Mapping[str, str], body: bytes | None, chunked: bool) -> str:
+    about = [excerpt(headers["Content-Type"], 60)] if "Content-Type" in headers else []
+    if chunked:
+        about.append("chunked")
+    elif body is not None:
+        about.append(size_of(len(body)))
+    about += [f"{n}: {excerpt(v, 40)}" for n, v in headers.items() if n not in _UNSAID]
+    return f"{method} {path} ({', '.join(about)})" if about else f"{method} {path}"
+
+
+_UNSAID = {"Connection", "Content-Type", "Content-Length", "Transfer-Encoding"}
+
+
+def _failure(error: Exception, sent: bool, patience: float) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {patience:g} s"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer broke off before its end"
+    if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
+        return (
+            "the connection was closed without an answer"
+            if sent
+            else "the connection was closed while the body was being sent"
+        )
+    if isinstance(error, http.client.HTTPException):
+        return f"no HTTP came back: {error!r}"
+    return f"no connection: {error}"

@@ -1,0 +1,199 @@
+"""`longshore check`: options, the progress display, what is written where."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from longshore import limits
+from longshore.check.options import Options
+from longshore.check.payloads import Payload, content_type_of
+from longshore.check.rule import Rule
+from longshore.check.runner import Result, run
+from longshore.check.session import Session
+from longshore.engines.base import HOST_PREFIX, Engine
+from longshore.errors import UserError
+
+COULD_NOT_RUN = 3
+_WIDTH = 160  # columns where the output is no terminal
+
+
+@click.command()
+@click.argument("target", metavar="IMAGE | PATH | URL", required=False)
+@click.option(
+    "--payload",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A body that the model answers; a project's local_test/payload.* unless given.",
+)
+@click.option("--content-type", help="The payload's type; by its file's name unless given.")
+@click.option(
+    "--model",
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder or model.tar.gz for /opt/ml/model; unless given, a project's local_test/test_dir/model "
+    "or what `train` makes.",
+)
+@click.option(
+    "--training",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder laid out as /opt/ml/input; a project's local_test/test_dir/input unless given.",
+)
+@click.option(
+    "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for every container."
+)
+@click.option("--only", multiple=True, metavar="RULE|GROUP", help="Only these: A3-drains, A3, training.")
+@click.option("--skip", multiple=True, metavar="RULE|GROUP", help="All but these.")
+@click.option(
+    "--start-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=limits.STARTUP_SECONDS,
+    show_default=True,
+    help="How long a start may take; SageMaker's own limit unless given.",
+)
+@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - for standard output.")
+@click.option("--junit", "junit_file", metavar="FILE", help="Write it as JUnit's XML.")
+@click.option("--list", "list_rules", is_flag=True, help="Print all rules and end.")
+def check(
+    target: str | None,
+    payload: Path | None,
+    content_type: str | None,
+    model: Path | None,
+    training: Path | None,
+    variables: tuple[str, ...],
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    start_seconds: float,
+    json_file: str | None,
+    junit_file: str | None,
+    list_rules: bool,
+) -> int:
+    """Play SageMaker against an image, a project or a URL, and report rule by rule.
+
+    The exit code is 0 where no error failed (warnings and notes may have), 1 where one did, 2 for a malformed
+    command line, 3 where nothing could be tried.
+    """
+    from rich.console import Console
+
+    from longshore.check import report
+    from longshore.check.rules import RULES
+    from longshore.check.select import select
+
+    rules = select(RULES, only, skip)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    if list_rules:
+        report.show_rules(out, rules)
+        return 0
+    if target is None:
+        raise click.UsageError("name what to check: an image, a project's folder, or a URL.")
+    if content_type is not None and payload is None:
+        raise click.UsageError("--content-type says what --payload FILE is: give both.")
+    options = Options(
+        payload=_payload(payload, content_type),
+        model=model,
+        training=training,
+        environment=_environment(variables),
+        start_seconds=start_seconds,
+    )
+    engine, name = find(target)
+    begun = time.monotonic()
+    with _ends_like_ctrl_c(), Session(engine, name, options) as session:
+        results = _with_progress(session, rules)
+    seconds = time.monotonic() - begun
+    if json_file != "-":
+        report.show(out, target, results, seconds)
+    _write(json_file, report.as_json(target, results, seconds))
+    _write(junit_file, report.as_junit(target, results, seconds))
+    return report.exit_code(results)
+
+
+def find(target: str) -> tuple[Engine | None, str]:
+    """The engine that runs it, None for a URL, and the name it has there. UserError where there is no such
+    thing."""
+    from longshore.engines.choose import choose
+
+    if target.startswith(("http://", "https://")):
+        return None, target
+    name = target
+    if not target.startswith(HOST_PREFIX) and Path(target).exists():
+        name = f"{HOST_PREFIX}{Path(target).resolve()}"
+    engine = choose(name)
+    try:
+        engine.image(name)
+    except UserError as error:
+        raise UserError(error.where, error.what, error.remedy, exit_code=COULD_NOT_RUN) from None
+    return engine, name
+
+
+def _payload(file: Path | None, content_type: str | None) -> Payload | None:
+    if file is None:
+        return None
+    return Payload(file.read_bytes(), content_type or content_type_of(file), str(file))
+
+
+def _environment(variables: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in variables:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"'{text}' is not NAME=VALUE.", param_hint="--env")
+        found[name] = value
+    return found
+
+
+def _with_progress(session: Session, rules: list[Rule]) -> list[Result]:
+    """Run them; on a terminal with a bar, which is gone at the end."""
+    if not sys.stderr.isatty():
+        return run(session, rules)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    lock = threading.Lock()
+    now: list[str] = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=len(rules))
+
+        def begun(rule: Rule) -> None:
+            with lock:
+                now.append(rule.id)
+                progress.update(task, description=", ".join(now))
+
+        def told(result: Result) -> None:
+            with lock:
+                now.remove(result.rule.id)
+                progress.update(task, advance=1, description=", ".join(now))
+
+        return run(session, rules, told, begun)
+
+
+def _write(file: str | None, text: str) -> None:
+    if file is None:
+        return
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(file, f"it cannot be written: {error.strerror}.", "Name another file.") from None
+
+
+@contextmanager
+def _ends_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends the check as Ctrl-C does: with no container left."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

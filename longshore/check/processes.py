@@ -1,0 +1,83 @@
+"""A container's processes as this machine sees them: which may be ended, and where they listen."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from longshore.check.rule import NotTried
+from longshore.engines.base import Running
+
+_LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+
+
+def pids(running: Running) -> list[int]:
+    """Its processes, the first one first. NotTried where this machine does not show them."""
+    found = running.pids()
+    if not found or not any(Path(f"/proc/{pid}").exists() for pid in found):
+        raise NotTried("the container's processes cannot be seen from this machine")
+    # And what they started, should the engine not know of it.
+    parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
+    while more := [pid for pid, parent in parents.items() if parent in found and pid not in found]:
+        found += more
+    return found
+
+
+def leaf(running: Running) -> int | None:
+    """Of the processes that have no children, but for the first of all, the one with the most memory: a
+    worker.
+
+    None where there is only the first.
+    """
+    all_of_it = pids(running)
+    parents = {_parent(pid) for pid in all_of_it}
+    leaves = [pid for pid in all_of_it if pid not in parents and _parent(pid) in all_of_it]
+    return max(leaves, key=_memory, default=None)
+
+
+def listening_ports(running: Running) -> set[int]:
+    """The TCP ports on which its processes listen, on whichever address."""
+    found: set[int] = set()
+    for pid in pids(running):
+        sockets = _sockets(pid)
+        for table in ("tcp", "tcp6"):
+            for line in _lines(f"/proc/{pid}/net/{table}"):
+                local, state, inode = line[1], line[3], line[9]
+                if state == _LISTEN and inode in sockets:
+                    found.add(int(local.rpartition(":")[2], 16))
+    if not found:
+        raise NotTried("the container's sockets cannot be seen: that needs root, or the same user")
+    return found
+
+
+def _lines(file: str) -> list[list[str]]:
+    try:
+        return [line.split() for line in Path(file).read_text().splitlines()[1:]]
+    except OSError:
+        return []
+
+
+def _sockets(pid: int) -> set[str]:
+    """The inodes of its sockets."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = str(descriptor.readlink())
+                if target.startswith("socket:["):
+                    found.add(target[len("socket:[") : -1])
+    return found
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _memory(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0

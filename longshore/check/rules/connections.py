@@ -1,0 +1,249 @@
+"""Connections: many, idle, kept, slow, broken off, and what is no HTTP (A11)."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import threading
+import time
+
+from longshore import limits
+from longshore.check.client import Connection, Exchange
+from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
+from longshore.check.session import Session
+
+_IDLE = 64
+_KEPT = 10  # requests on one connection
+_GONE = 20  # clients that go
+
+
+@rule(
+    "A11-accepts",
+    Severity.ERROR,
+    Group.REQUESTS,
+    "A connection is accepted within 250 ms beside 64 idle ones",
+    "SageMaker gives up after that.",
+)
+def accepts(session: Session) -> Outcome:
+    seconds = []
+    with contextlib.ExitStack() as held:
+        for number in range(_IDLE + 8):
+            try:
+                connection = held.enter_context(session.client.connect(limits.PING_SECONDS))
+            except OSError as error:
+                return failed(f"connection {number + 1}: {error}", "Listen with a backlog of 128 and more.")
+            seconds.append(connection.accepted_seconds)
+    slowest = max(seconds)
+    if slowest > limits.ACCEPT_SECONDS:
+        return failed(f"the slowest after {slowest:.3f} s", "Listen with a backlog of 128 and more.")
+    return passed(f"the slowest of {len(seconds)} after {slowest * 1000:.1f} ms")
+
+
+@rule(
+    "A11-beside-idle",
+    Severity.ERROR,
+    Group.REQUESTS,
+    "A request is answered beside 64 idle connections",
+    "SageMaker and its health checks keep connections open.",
+)
+def beside_idle(session: Session) -> Outcome:
+    payload = session.valid()
+    with contextlib.ExitStack() as held:
+        for _ in range(_IDLE):
+            with contextlib.suppress(OSError):
+                held.enter_context(session.client.connect(limits.PING_SECONDS))
+        answer = session.client.post(payload.body, payload.content_type)
+    if answer.ok:
+        return passed(str(answer))
+    return failed(str(answer), "An idle connection must occupy neither a worker nor one of a few threads.")
+
+
+def _on_one(session: Session, connection: Connection, **headers: str) -> Exchange:
+    """One more request on a connection that stays open."""
+    payload = session.valid()
+    named = {"Content-Type": payload.content_type, "Content-Length": str(len(payload.body)), **headers}
+    begun = time.monotonic()
+    connection.send(connection.head("POST", "/invocations", named) + payload.body)
+    return connection.answer("POST /invocations", "POST", begun, session.options.patience)
+
+
+@rule(
+    "A11-keep-alive",
+    Severity.WARNING,
+    Group.REQUESTS,
+    "A connection takes one request after the other, or says that it closes",
+    "A connection closed without a word loses the request that is just being sent on it.",
+)
+def keep_alive(session: Session) -> Outcome:
+    session.valid()
+    done = 0
+    try:
+        with session.client.connect() as connection:
+            for _ in range(_KEPT):
+                answer = _on_one(session, connection)
+                if not answer.ok:
+                    return failed(
+                        f"request {done + 1}: {answer}", "Answer each request on a connection alike."
+                    )
+                done += 1
+                if answer.headers.get("connection", "").lower() == "close":
+                    return passed(f"closed after {done}, with Connection: close")
+    except (OSError, http.client.HTTPException) as error:
+        if done == 1 and session.once("http/1.0", lambda: _speaks_http_10(session)):
+            return passed("HTTP/1.0: a connection for each request")
+        remedy = "Say Connection: close in the answer before a connection is closed."
+        return failed(f"request {done + 1} on one connection: {error!r}", remedy)
+    return passed(f"{done} requests on one connection")
+
+
+def _speaks_http_10(session: Session) -> bool:
+    """Whether it closes each connection by its version of HTTP."""
+    head = f"GET {session.client.address.prefix}/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    return session.client.raw(head.encode(), timeout=limits.PING_SECONDS).startswith(b"HTTP/1.0")
+
+
+@rule(
+    "A11-pipelined",
+    Severity.NOTE,
+    Group.REQUESTS,
+    "Two requests sent at once on a connection get two answers, or one that says it closes",
+    "Otherwise the second one's caller waits in vain.",
+)
+def pipelined(session: Session) -> Outcome:
+    payload = session.valid()
+    named = {"Content-Type": payload.content_type, "Content-Length": str(len(payload.body))}
+    with session.client.connect() as connection:
+        first = connection.head("POST", "/invocations", named) + payload.body
+        last = connection.head("POST", "/invocations", {**named, "Connection": "close"}) + payload.body
+    got = session.client.raw(first + last, timeout=session.options.settle)
+    statuses = re.findall(rb"HTTP/1\.[01] (\d{3}) ", got)
+    told = f"two requests in one write → {b', '.join(statuses).decode() or 'nothing'}"
+    if len(statuses) == 2 or (statuses and b"\r\nconnection: close" in got.lower()):
+        return passed(told)
+    return failed(told, "Keep what was read beyond a request: it is the next one.")
+
+
+@rule(
+    "A11-in-pieces",
+    Severity.ERROR,
+    Group.REQUESTS,
+    "A request that comes in small pieces is answered",
+    "The network cuts where it likes: a read may give half a header.",
+)
+def in_pieces(session: Session) -> Outcome:
+    payload = session.valid()
+    named = {
+        "Content-Type": payload.content_type,
+        "Content-Length": str(len(payload.body)),
+        "Connection": "close",
+    }
+    begun = time.monotonic()
+    pause = threading.Event()
+    try:
+        with session.client.connect() as connection:
+            whole = connection.head("POST", "/invocations", named) + payload.body
+            size = max(1, len(whole) // 12)
+            for start in range(0, len(whole), size):
+                connection.send(whole[start : start + size])
+                pause.wait(0.002)  # so that each is a packet of its own
+            answer = connection.answer(
+                "POST /invocations, in 12 pieces", "POST", begun, session.options.patience
+            )
+    except (OSError, http.client.HTTPException) as error:
+        return failed(f"{error!r}", "Read on until the head ends, and until the body is whole.")
+    return passed(str(answer)) if answer.ok else failed(str(answer), "Read until the body is whole.")
+
+
+@rule(
+    "A11-expect",
+    Severity.WARNING,
+    Group.REQUESTS,
+    "Expect: 100-continue is answered",
+    "Some clients announce large bodies so, and wait for leave to send them.",
+)
+def expect(session: Session) -> Outcome:
+    payload = session.valid()
+    named = {"Content-Type": payload.content_type, "Content-Length": str(len(payload.body))}
+    head_only = {**named, "Expect": "100-continue", "Connection": "close"}
+    begun = time.monotonic()
+    try:
+        with session.client.connect(limits.PING_SECONDS) as connection:
+            connection.send(connection.head("POST", "/invocations", head_only))
+            first = connection.socket.recv(12)
+            if b" 100" not in first:
+                told = f"it answered at once: {first.decode('latin-1')}"
+                return (
+                    passed(told) if b" 417" in first or b" 2" in first else failed(told, "Send 100 Continue.")
+                )
+            while not first.endswith(b"\r\n\r\n"):
+                first += connection.socket.recv(1)
+            connection.socket.settimeout(session.options.patience)
+            connection.send(payload.body)
+            answer = connection.answer("POST /invocations", "POST", begun, session.options.patience)
+    except (OSError, http.client.HTTPException) as error:
+        return failed(
+            f"no leave to send the body within {limits.PING_SECONDS:g} s: {error!r}", "Send 100 Continue."
+        )
+    return passed(str(answer)) if answer.ok else failed(str(answer), "Read the body after 100 Continue.")
+
+
+def _still_well(session: Session, after: str, remedy: str) -> Outcome:
+    """Whether it serves as before."""
+    seen = session.client.get("/ping", timeout=limits.PING_SECONDS)
+    if seen.status != 200:
+        return failed(f"after {after}: {seen}", remedy)
+    try:
+        payload = session.valid()
+    except NotTried:
+        return passed(f"after {after}: {seen}")
+    answer = session.client.post(payload.body, payload.content_type)
+    return passed(f"after {after}: {answer}") if answer.ok else failed(f"after {after}: {answer}", remedy)
+
+
+@rule(
+    "A11-clients-that-go",
+    Severity.ERROR,
+    Group.REQUESTS,
+    "Clients that go in the middle of a request harm nobody else",
+    "Callers time out, and hang up.",
+)
+def clients_that_go(session: Session) -> Outcome:
+    try:
+        body, kind = session.valid().body, session.valid().content_type
+    except NotTried:
+        body, kind = b"1,2\n", "text/csv"
+    for number in range(_GONE):
+        with contextlib.suppress(OSError), session.client.connect(limits.PING_SECONDS) as connection:
+            head = connection.head(
+                "POST", "/invocations", {"Content-Type": kind, "Content-Length": str(len(body))}
+            )
+            whole = head + body
+            # Some within the head, some within the body, some with the whole sent and the answer unread.
+            connection.send(whole[: len(whole) * (number % 4 + 1) // 4])
+    return _still_well(
+        session, f"{_GONE} clients that went", "Catch the broken connection where it is written to."
+    )
+
+
+@rule(
+    "A11-no-http",
+    Severity.WARNING,
+    Group.REQUESTS,
+    "What is no HTTP is refused, and harms nobody else",
+    "Scanners and mistakes reach every port.",
+)
+def no_http(session: Session) -> Outcome:
+    prefix = session.client.address.prefix
+    sent = (
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),  # a TLS hello
+        b"nonsense\r\n\r\n",
+        f"POST {prefix}/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: minus one\r\n\r\n".encode(),
+        f"POST {prefix}/invocations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode(),
+        f"GET {prefix}/ping HTTP/1.1\r\nHost: x\r\nX-Long: {'a' * 200_000}\r\n\r\n".encode(),
+    )
+    for data in sent:
+        got = session.client.raw(data, timeout=limits.PING_SECONDS, half_close=True)
+        if got.startswith(b"HTTP/1.1 5") and not got.startswith((b"HTTP/1.1 501", b"HTTP/1.1 505")):
+            return failed(f"{data[:60]!r} → {got[:60]!r}", "Answer 400, or close the connection.")
+    return _still_well(session, "bytes that are no HTTP", "Take any bytes for a bad request.")

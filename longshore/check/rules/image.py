@@ -1,0 +1,237 @@
+"""What can be told of an image without starting it, or by looking into it (A1 to A7, B7, F3, F4)."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from longshore import limits
+from longshore.check.client import size_of
+from longshore.check.rule import (
+    Group,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
+from longshore.check.session import Session
+from longshore.engines.base import Container
+from longshore.errors import UserError
+
+BIND_TO_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
+_INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LOOK_SECONDS = 60.0
+_NOT_THE_PROGRAM = ("/proc", "/sys", "/root", "/etc", "/var")
+
+
+@rule(
+    "A1-exec-form",
+    Severity.ERROR,
+    Group.IMAGE,
+    "The entrypoint is in exec form",
+    "A shell in between keeps SIGTERM to itself, and `serve` never reaches the program.",
+    needs="image",
+)
+def exec_form(session: Session) -> Outcome:
+    image = session.image()
+    shown = f"ENTRYPOINT {list(image.entrypoint) if image.entrypoint is not None else None}"
+    if image.entrypoint_is_shell:
+        return failed(shown, 'Write it as a JSON list: ENTRYPOINT ["python", "serve.py"].')
+    return passed(shown)
+
+
+@rule(
+    "A2-no-tini",
+    Severity.WARNING,
+    Group.IMAGE,
+    "tini is not the entrypoint",
+    "tini mistakes `serve` and `train` for arguments of its own.",
+    needs="image",
+)
+def no_tini(session: Session) -> Outcome:
+    entrypoint = session.image().entrypoint or ()
+    if entrypoint and PurePosixPath(entrypoint[0]).name.startswith("tini"):
+        return failed(f"ENTRYPOINT {list(entrypoint)}", "Let the program itself be the entrypoint.")
+    return passed(f"ENTRYPOINT {list(entrypoint)}")
+
+
+@rule(
+    "A4-root",
+    Severity.NOTE,
+    Group.IMAGE,
+    "The image runs as root unless told otherwise",
+    "AWS's guide expects root; as another user a container may lack rights to what SageMaker mounts.",
+    needs="image",
+)
+def root(session: Session) -> Outcome:
+    user = session.image().user
+    if user.partition(":")[0] not in ("", "0", "root"):
+        return failed(f"USER {user}", "Start as root, and let the program drop its rights itself.")
+    return passed(f"USER {user or 'not set'}")
+
+
+@rule(
+    "A4-readable",
+    Severity.WARNING,
+    Group.IMAGE,
+    "All files of the program can be read by everyone",
+    "Serverless endpoints run the image as a user who owns none of its files.",
+    needs="image",
+    alone=True,
+)
+def readable(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout's files get their modes in the image")
+    not_there = [word for path in _NOT_THE_PROGRAM for word in ("-path", path, "-prune", "-o")]
+    look = ("/", "-xdev", *not_there, "-type", "f", "!", "-perm", "-o=r", "-print")
+    try:
+        running = session.engine.start(
+            Container(session.name, look, entrypoint=("find",), network=False, user="0", owner=session.owner)
+        )
+    except UserError as error:
+        return not_tried(f"needs `find` in the image: {error}")
+    session.add(running)
+    try:
+        if running.wait(_LOOK_SECONDS) is None:
+            return not_tried(f"the look at the image's files took longer than {_LOOK_SECONDS:g} s")
+        found = [line.text for line in running.lines() if line.stream == "stdout"]
+        if running.exit_code() in (126, 127):
+            return not_tried("needs `find` in the image")
+    finally:
+        session.remove(running)
+    if found:
+        shown = ", ".join(found[:5])
+        return failed(f"{len(found)} files are not: {shown}", "RUN chmod -R a+rX where they lie.")
+    return passed()
+
+
+@rule(
+    "A5-no-credentials",
+    Severity.WARNING,
+    Group.IMAGE,
+    "The image holds no AWS credentials in its environment",
+    "They take the place of the role that SageMaker gives it, and everyone who has the image has them.",
+    needs="image",
+)
+def no_credentials(session: Session) -> Outcome:
+    found = [name for name in _SECRETS if name in session.image().environment]
+    if found:
+        return failed(f"ENV {', '.join(found)}", "Remove them, and replace the keys: they are known now.")
+    return passed()
+
+
+@rule(
+    "A7-label",
+    Severity.NOTE,
+    Group.IMAGE,
+    "The label says that the image obeys SAGEMAKER_BIND_TO_PORT",
+    "Endpoints of several containers ask for it.",
+    needs="image",
+)
+def label(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no labels")
+    value = session.image().labels.get(BIND_TO_PORT)
+    shown = f"{BIND_TO_PORT}={value}" if value is not None else "it has no such label"
+    if value == "true":
+        return passed(shown)
+    return failed(shown, f"LABEL {BIND_TO_PORT}=true, if it listens there.")
+
+
+@rule(
+    "B7-size",
+    Severity.WARNING,
+    Group.IMAGE,
+    "The image is at most 10 GB",
+    "Serverless endpoints take no larger one, and every start of any endpoint waits for its download.",
+    needs="image",
+)
+def size(session: Session) -> Outcome:
+    found = session.image().size
+    if found is None:
+        return (
+            not_applicable("a checkout has no size")
+            if session.on_host
+            else not_tried("its size is not known")
+        )
+    if found > limits.SERVERLESS_IMAGE_BYTES_MAX:
+        return failed(size_of(found), "Leave out what only the build needs: a build in two stages.")
+    return passed(size_of(found))
+
+
+@rule(
+    "F4-linux",
+    Severity.ERROR,
+    Group.IMAGE,
+    "The image is for Linux on a processor SageMaker has",
+    "Anything else ends at once with an exec format error.",
+    needs="image",
+)
+def linux(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no platform")
+    system, architecture = session.image().operating_system, session.image().architecture
+    shown = f"{system}/{architecture}"
+    if system == "linux" and architecture in ("amd64", "arm64"):
+        return passed(shown)
+    return failed(shown, "docker build --platform linux/amd64")
+
+
+@rule(
+    "F4-amd64",
+    Severity.WARNING,
+    Group.IMAGE,
+    "The image is for amd64",
+    "Only Graviton instances run arm64; an image built on a Mac without --platform is for it by mistake.",
+    needs="image",
+)
+def amd64(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no platform")
+    architecture = session.image().architecture
+    if architecture == "amd64":
+        return passed(architecture)
+    return failed(str(architecture), "docker build --platform linux/amd64, unless it is for Graviton.")
+
+
+@rule(
+    "F4-manifest",
+    Severity.ERROR,
+    Group.IMAGE,
+    "The image is one manifest, not an index with attestations",
+    "SageMaker refuses an OCI index as an unsupported manifest media type.",
+    needs="image",
+)
+def manifest(session: Session) -> Outcome:
+    found = session.image().manifest
+    if found is None:
+        return (
+            not_applicable("a checkout has no manifest")
+            if session.on_host
+            else not_tried("this Docker engine does not tell what a push would send")
+        )
+    if found in _INDEXES:
+        return failed(found, "docker build --provenance=false --sbom=false")
+    return passed(found)
+
+
+@rule(
+    "F3-name",
+    Severity.ERROR,
+    Group.IMAGE,
+    "The image's name has at most 255 characters",
+    "CreateModel refuses a longer one.",
+    needs="image",
+)
+def name(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no image name")
+    if len(session.name) > limits.IMAGE_URI_MAX:
+        return failed(f"{len(session.name)} characters", "Shorten the repository's name or the tag.")
+    return passed(f"{len(session.name)} characters")

@@ -1,0 +1,84 @@
+"""Runs rules: those that share a container one after the other, and beside them those that start their
+own."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import groupby
+
+from longshore.check.rule import NotTried, Outcome, Rule, Status, failed, not_tried
+from longshore.check.served import NotReady
+from longshore.check.session import Session
+from longshore.errors import UserError
+
+_AT_ONCE = 3  # threads that start containers: most of a start is waiting
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a rule, and how many seconds it took: with those for what it was the first to need."""
+
+    rule: Rule
+    outcome: Outcome
+    seconds: float
+
+
+def run(
+    session: Session,
+    rules: Sequence[Rule],
+    told: Callable[[Result], None] = lambda result: None,
+    begun: Callable[[Rule], None] = lambda rule: None,
+) -> list[Result]:
+    """All results, in the rules' order. told, begun: called from any thread as rules end and begin.
+
+    Whatever ends this early ends the session, and all its containers with it.
+    """
+    results: dict[str, Result] = {}
+
+    def one_after_the_other(some: Iterable[Rule]) -> None:
+        for rule in some:
+            if session.closed:
+                return
+            begun(rule)
+            results[rule.id] = _result(session, rule)
+            told(results[rule.id])
+
+    shared = [rule for rule in rules if not rule.alone]
+    # A module's rules look at the same containers: they would only wait for each other.
+    by_module = sorted((rule for rule in rules if rule.alone), key=_module)
+    families = [list(family) for _, family in groupby(by_module, key=_module)]
+    with ThreadPoolExecutor(_AT_ONCE + 1) as pool:
+        try:
+            futures = [pool.submit(one_after_the_other, some) for some in (shared, *families)]
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+        except BaseException:
+            session.close()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [results[rule.id] for rule in rules]
+
+
+def _module(rule: Rule) -> str:
+    return rule.check.__module__
+
+
+def _result(session: Session, rule: Rule) -> Result:
+    start = time.monotonic()
+    try:
+        if rule.needs == "image" and session.engine_or_none is None:
+            raise NotTried("needs an image or a path")
+        outcome = rule.check(session)
+    except (NotTried, UserError) as why_not:
+        outcome = not_tried(str(why_not))
+    except NotReady as why_not:
+        outcome = failed(str(why_not), "See its last lines.")
+    except (OSError, http.client.HTTPException) as error:
+        outcome = failed(f"the connection broke: {error!r}", "See the container's log.")
+    if not rule.alone and outcome.status is Status.FAILED and (ended := session.ended()):
+        outcome = failed(f"{ended}; before that: {outcome.evidence}", "No request may end the container.")
+    return Result(rule, outcome, time.monotonic() - start)

@@ -1,0 +1,188 @@
+"""A container that was started to serve: how, until when it is ready, what it writes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longshore import limits
+from longshore.check import layout
+from longshore.check.client import Address, Client, Exchange, excerpt
+from longshore.check.rule import NotTried
+from longshore.engines.base import Container, Line, Mount, Running
+from longshore.errors import UserError
+
+if TYPE_CHECKING:
+    from longshore.check.session import Session
+
+MODEL = "/opt/ml/model"
+_POLL_SECONDS = (0.01, 0.25)  # between two pings: as at first, and as after a while
+
+
+class NotReady(Exception):
+    """A container that should have become ready did not; says what it did instead."""
+
+
+@dataclass(frozen=True)
+class How:
+    """In what way a container is started to serve, where not as usual. model: a folder; None for the
+    session's."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    model: Path | None = None
+    model_read_only: bool = True
+    more_mounts: tuple[Mount, ...] = ()
+    port: int = limits.PORT
+    network: bool = True
+    user: str = ""
+    read_only_root: bool = False
+
+    def with_environment(self, **variables: str) -> How:
+        return replace(self, environment={**self.environment, **variables})
+
+
+class Log:
+    """The lines of a container, collected in a thread as they come."""
+
+    def __init__(self, running: Running) -> None:
+        self.lines: list[Line] = []
+        self._thread = threading.Thread(target=self._collect, args=(running,), daemon=True)
+        self._thread.start()
+
+    def _collect(self, running: Running) -> None:
+        # A container that is removed, or an engine that has gone, ends its log; others say why.
+        with contextlib.suppress(UserError, FileNotFoundError):
+            for line in running.lines():
+                self.lines.append(line)
+
+    def complete(self, patience: float = 5.0) -> list[Line]:
+        """All lines of a container that has ended."""
+        self._thread.join(patience)
+        return self.lines
+
+    def end(self, count: int = 4) -> str:
+        """The last lines, for a report."""
+        told = [line.text for line in self.lines if line.text.strip()][-count:]
+        return f"; its last lines: {excerpt(' | '.join(told), 400)}" if told else "; it wrote nothing"
+
+
+class Server:
+    """A container, or what answers at a URL: then there is no running and no log."""
+
+    def __init__(self, session: Session, how: How, running: Running | None, client: Client | None) -> None:
+        self._session = session
+        self.how = how
+        self._running = running
+        self._client = client
+        self.log = Log(running) if running is not None else None
+        self.born = time.monotonic()
+        self.ready_seconds: float | None = None
+        self.why_not_ready = ""
+
+    @property
+    def running(self) -> Running:
+        """NotTried for a URL."""
+        if self._running is None:
+            raise NotTried("needs an image or a path: the container behind a URL is out of reach")
+        return self._running
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            raise NotTried("the container's port cannot be reached from this machine")
+        return self._client
+
+    def lines(self) -> list[Line]:
+        if self.log is None:
+            raise NotTried("needs an image or a path: the log behind a URL is out of reach")
+        return self.log.lines
+
+    def ping(self, timeout: float = limits.PING_SECONDS) -> Exchange:
+        return self.client.get("/ping", timeout=timeout)
+
+    def wait_ready(self) -> None:
+        if not self.is_ready():
+            raise NotReady(self.why_not_ready)
+
+    def is_ready(self) -> bool:
+        """Wait until /ping is 200, at most as long as SageMaker does; why_not_ready says why it is not."""
+        seen = self.wait_for(lambda answer: answer.status == 200, self._session.options.start_seconds)
+        if seen is not None and seen.status == 200:
+            self.ready_seconds = time.monotonic() - self.born
+            return True
+        return False
+
+    def wait_for(self, wanted: Answer, seconds: float) -> Exchange | None:
+        """Ping until an answer is as wanted: that one; None where it ended or the time did, see
+        why_not_ready."""
+        pause, most = _POLL_SECONDS
+        seen = None
+        waiting = threading.Event()
+        while (waited := time.monotonic() - self.born) < seconds:
+            if self._session.closed:
+                raise NotTried("the check was ended")
+            seen = self.ping()
+            if wanted(seen):
+                return seen
+            code = self.running.exit_code()
+            if code is not None:
+                if self.log is not None:
+                    self.log.complete()
+                self.why_not_ready = f"it ended by itself with exit code {code}{self._said()}"
+                return None
+            waiting.wait(min(pause, max(0.0, seconds - waited)))
+            pause = min(pause * 1.2, most)
+        self.why_not_ready = f"no 200 within {seconds:g} s; the last {seen}{self._said()}"
+        return None
+
+    def _said(self) -> str:
+        return self.log.end() if self.log is not None else ""
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Answer = Callable[[Exchange], bool]
+
+
+def start(session: Session, how: How) -> Server:
+    """Start a container of the session's image. NotTried where its engine cannot."""
+    engine = session.engine
+    model = session.model() if how.model is None else how.model
+    mounts = (Mount(model, MODEL, read_only=how.model_read_only), *how.more_mounts)
+    if session.on_host:  # an image brings its own /opt/ml, this machine has none
+        root = session.new_folder("ml")
+        root.mkdir()
+        layout.open_to_all(root)
+        mounts = (Mount(root, "/opt/ml"), *mounts)
+    elif how.read_only_root:
+        scratch = session.new_folder("tmp")
+        scratch.mkdir()
+        layout.open_to_all(scratch)
+        mounts = (*mounts, Mount(scratch, "/tmp"))
+    container = Container(
+        image=session.name,
+        arguments=("serve",),
+        environment={**session.options.environment, **how.environment},
+        mounts=mounts,
+        port=how.port,
+        network=how.network,
+        user=how.user,
+        read_only_root=how.read_only_root,
+        owner=session.owner,
+    )
+    try:
+        running = engine.start(container)
+    except UserError as error:
+        raise NotTried(str(error)) from None
+    session.add(running)
+    address = running.address
+    client = None
+    if address is not None:
+        client = Client(Address(*address), session.options.patience)
+    return Server(session, how, running, client)

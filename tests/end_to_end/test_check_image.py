@@ -1,0 +1,95 @@
+"""The checker on images: ours passes, and what is wrong with one that is badly made is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from longshore.check.options import Options
+from longshore.check.payloads import CSV, Payload
+from longshore.check.rule import Group, Rule
+from longshore.check.rules import RULES
+from longshore.check.runner import Result, run
+from longshore.check.session import Session
+from longshore.engines.choose import choose
+from tests.support.checks import CONTAINERS, failed, options, statuses
+from tests.support.docker import build, docker
+from tests.support.server import CHECKOUT
+
+BADLY_MADE = """
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY well_behaved.py /opt/program/serve
+RUN echo secret >/opt/program/weights && chmod 600 /opt/program/weights
+ENV AWS_SECRET_ACCESS_KEY=abc LISTEN=0.0.0.0
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+USER 1000
+# It takes no notice of the port, nor of what follows the image's name.
+ENTRYPOINT unset SAGEMAKER_BIND_TO_PORT; python3 /opt/program/serve serve
+"""
+WITH_TINI = """
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+ENTRYPOINT ["/sbin/tini", "--"]
+"""
+
+
+def check(image: str, given: Options, rules: list[Rule]) -> list[Result]:
+    engine = choose(image)
+    with Session(engine, image, given) as session:
+        results = run(session, rules)
+    assert engine.clean(session.owner) == [], "it left something behind"
+    return results
+
+
+def test_our_image_passes(image: str, trained: Path) -> None:
+    given = Options(
+        payload=Payload((CHECKOUT / "local_test" / "payload.csv").read_bytes(), CSV, "local_test"),
+        model=trained / "model",
+        training=trained / "input",
+    )
+    results = check(image, given, list(RULES))
+    assert failed(results) == {}
+    # All that can be asked of an image was asked. The sample refuses hyperparameters it does not know, and is
+    # so quick to train that it may be done before it can be stopped.
+    not_tried = {id for id, status in statuses(results).items() if status == "not tried"}
+    assert not_tried <= {"D2-odd-values", "D7-killed", "D8-stops-in-time"}
+
+
+@pytest.fixture(scope="module")
+def badly_made(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("badly-made")
+    shutil.copy(CONTAINERS / "well_behaved.py", folder)
+    (folder / "Dockerfile").write_text(BADLY_MADE)
+    yield from _built(f"longshore-test-badly-made:{os.getpid()}", folder, base_image)
+
+
+@pytest.fixture(scope="module")
+def with_tini(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("with-tini")
+    (folder / "Dockerfile").write_text(WITH_TINI)
+    yield from _built(f"longshore-test-tini:{os.getpid()}", folder, base_image)
+
+
+def _built(tag: str, folder: Path, base_image: str) -> Iterator[str]:
+    made = build(tag, folder, f"--build-arg=BASE_IMAGE={base_image}")
+    assert made.returncode == 0, made.stdout + made.stderr
+    yield tag
+    docker("rmi", tag)
+
+
+def test_what_is_wrong_with_an_image_is_found(badly_made: str, tmp_path: Path) -> None:
+    some = [rule for rule in RULES if rule.group in (Group.IMAGE, Group.START)]
+    found = failed(check(badly_made, options(tmp_path), some))
+    wrong = {"A1-exec-form", "A4-root", "A4-readable", "A5-no-credentials"}
+    assert found.keys() == wrong | {"A7-bind-to-port", "A7-label-is-true"}, found
+    assert "/opt/program/weights" in found["A4-readable"]
+
+
+def test_tini_is_found(with_tini: str) -> None:
+    some = [rule for rule in RULES if rule.id == "A2-no-tini"]
+    assert failed(check(with_tini, Options(), some)).keys() == {"A2-no-tini"}

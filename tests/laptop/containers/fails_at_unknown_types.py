@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""An unknown Content-Type is a 500."""
+
+from well_behaved import Container, Refused, main
+
+
+class Faulty(Container):
+    def decode(self, body, content_type):
+        if "x-longshore-check" in content_type:
+            raise Refused(500, "Internal error.")
+        return super().decode(body, content_type)
+
+
+main(Faulty())

@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""text/csv with a charset is not text/csv to it."""
+
+from well_behaved import Container, Refused, main
+
+
+class Faulty(Container):
+    def decode(self, body, content_type):
+        if "charset" in content_type:
+            raise Refused(415, "Send text/csv or application/json.")
+        return super().decode(body, content_type)
+
+
+main(Faulty())

@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+"""Keeps a request's result where the next one's thread writes, too."""
+
+import time
+
+from well_behaved import Container, main
+
+
+class Faulty(Container):
+    def predict(self, rows):
+        self.results = super().predict(rows)
+        time.sleep(0.002)
+        return self.results
+
+
+main(Faulty())

@@ -1,0 +1,160 @@
+"""`longshore check` as it is called: what it prints and writes, its exit codes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from longshore.check.command import find
+from longshore.check.rules import RULES
+from longshore.check.session import Session
+from tests.support.checks import CONTAINERS, PAYLOAD, options
+from tests.support.server import PATIENCE, environment, wait_until
+
+WELL_BEHAVED = str(CONTAINERS / "well_behaved.py")
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "longshore", "check", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The options for the small containers."""
+    folder = tmp_path_factory.mktemp("check")
+    options(folder)
+    (folder / "payload.csv").write_bytes(PAYLOAD.body)
+    told = {"payload": folder / "payload.csv", "model": folder / "model", "training": folder / "input"}
+    return [text for name, path in told.items() for text in (f"--{name}", str(path))]
+
+
+def test_the_report_has_groups_evidence_and_remedies_and_a_line_that_sums_up(given: list[str]) -> None:
+    code, out, err = run(CONTAINERS / "answers_with_pages.py", *given, "--only", "requests")
+    assert (code, err) == (0, "")  # a warning is no error
+    lines = out.splitlines()
+    assert "requests" in lines
+    failed = next(n for n, line in enumerate(lines) if "A16-no-html" in line)
+    assert lines[failed].split()[0] == "warning"
+    assert "POST /invocations" in lines[failed + 1]
+    assert any(line.strip().startswith("→ Answer as plain text") for line in lines[failed + 2 : failed + 4])
+    assert "1 warning failed" in lines[-2]
+
+
+def test_an_error_that_failed_is_exit_code_1_in_all_three_reports(given: list[str], tmp_path: Path) -> None:
+    junit = tmp_path / "report.xml"
+    asked = ("--only", "A16", "--only", "A8", "--skip", "A8-post", "--json", "-", "--junit", junit)
+    code, out, _ = run(CONTAINERS / "fails_at_malformed_csv.py", *given, *asked)
+    report = json.loads(out)
+    assert code == report["exit_code"] == 1
+    by_id = {rule["id"]: rule for rule in report["rules"]}
+    assert by_id.keys() == {r.id for r in RULES if r.number in ("A16", "A8") and r.id != "A8-post"}
+    assert by_id["A16-malformed-csv"]["status"] == "failed"
+    assert by_id["A16-malformed-csv"]["remedy"]
+    assert report["counts"]["failed"] == 1
+    suites = ElementTree.parse(junit).getroot()
+    assert sum(int(suite.get("tests", 0)) for suite in suites) == len(by_id)
+    (failure,) = suites.iter("failure")
+    assert "500" in failure.get("message", "")
+
+
+def test_list_prints_every_rule_and_needs_no_target() -> None:
+    code, out, _ = run("--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [rule.id for rule in RULES]
+    code, out, _ = run("--list", "--only", "stop")
+    assert [line.split()[0][:2] for line in out.splitlines()[1:]] == ["A3"] * 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "name what to check"),
+        ((WELL_BEHAVED, "--only", "A3-drain"), 2, "Perhaps A3-drains"),
+        ((WELL_BEHAVED, "--skip", "nothing-like-it-at-all"), 2, "--list has all of them"),
+        ((WELL_BEHAVED, "--content-type", "text/csv"), 2, "give both"),
+        ((WELL_BEHAVED, "--env", "NAME"), 2, "NAME=VALUE"),
+        ((WELL_BEHAVED, "--payload", "/no/such/file"), 2, "does not exist"),
+        (("host:/no/such/folder",), 3, "there is no such file or folder"),
+        (("http://127.0.0.1:9/",), 3, ""),
+    ],
+)
+def test_what_cannot_be_run_is_said(arguments: tuple[str, ...], code: int, said: str) -> None:
+    found, _, err = run(*arguments)
+    assert found == code, err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    code, _, err = run(WELL_BEHAVED, "--only", "A1", "--json", tmp_path / "no" / "such.json")
+    assert code == 2
+    assert "cannot be written" in err
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A container that somebody else has started."""
+    engine, name = find(WELL_BEHAVED)
+    with Session(engine, name, options(tmp_path)) as session:
+        address = session.client.address
+        yield f"http://{address.host}:{address.port}"
+
+
+def test_of_a_url_what_http_shows_is_tried(url: str, given: list[str]) -> None:
+    code, out, _ = run(url, *given[:2], "--json", "-")
+    assert code == 0
+    rules = {rule["id"]: rule for rule in json.loads(out)["rules"]}
+    assert [rule["id"] for rule in rules.values() if rule["status"] == "failed"] == []
+    for rule in RULES:
+        if rule.needs == "image":
+            assert rules[rule.id]["status"] == "not tried"
+            assert "needs an image or a path" in rules[rule.id]["evidence"]
+        elif rule.group.value in ("health", "requests") and rule.id != "A14-inference-id":
+            assert rules[rule.id]["status"] == "passed", rules[rule.id]
+
+
+def test_without_a_payload_one_is_guessed(url: str) -> None:
+    code, out, _ = run(url, "--only", "A11-answers", "--json", "-")
+    assert code == 0
+    assert "a guess" in json.loads(out)["rules"][0]["evidence"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_process_and_no_folder(
+    number: signal.Signals, given: list[str], tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text('#!/bin/sh\necho $$ >>"$PIDS"\nexec sleep 1000\n')
+    slow.chmod(0o755)
+    pids = tmp_path / "pids"
+    pids.touch(mode=0o666)
+    before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("longshore-check-*"))
+    with start(slow, *given, "--env", f"PIDS={pids}") as process:
+        wait_until(pids.read_text, "a container")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert out == ""
+    assert not [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
+    assert set(Path(os.environ.get("TMPDIR", "/tmp")).glob("longshore-check-*")) <= before
