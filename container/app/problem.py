@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ from app import contract
 CONTENT_TYPE = "application/problem+json"
 
 
+@functools.cache
 def phrase(status: int) -> str:
     """A status in words."""
     return "Client Closed Request" if status == contract.CLIENT_GONE else HTTPStatus(status).phrase

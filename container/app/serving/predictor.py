@@ -152,20 +152,17 @@ def problem_reply(status: int, detail: str, request_id: str) -> Reply:
 
 
 def _reply(answer: Answer, context: Context) -> Reply:
-    headers = [
-        ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(answer.body))),
-        (contract.HEADER_INFERENCE_ID, context.request_id),
-        (RECORDS_HEADER, str(answer.records)),
-    ]
+    headers = [("Content-Type", answer.content_type), *context.answer_headers.items()]
+    # What comes from the model must not be able to end a header and begin another.
+    for name, value in headers:
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise ValueError(f"this cannot be a header of the answer: {name!r}: {value!r}")
+    headers.append(("Content-Length", str(len(answer.body))))
+    headers.append((contract.HEADER_INFERENCE_ID, context.request_id))
+    headers.append((RECORDS_HEADER, str(answer.records)))
     if context.answer_attributes is not None:
         if not _ATTRIBUTES.fullmatch(context.answer_attributes):
             limit = contract.CUSTOM_ATTRIBUTES_MAX
             raise ValueError(f"answer_attributes must be at most {limit} printable ASCII characters")
         headers.append((contract.HEADER_CUSTOM_ATTRIBUTES, context.answer_attributes))
-    headers.extend(context.answer_headers.items())
-    # What comes from the model must not be able to end a header and begin another.
-    for name, value in headers:
-        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-            raise ValueError(f"this cannot be a header of the answer: {name!r}: {value!r}")
     return Reply(200, headers, answer.body)

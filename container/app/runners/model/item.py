@@ -66,7 +66,7 @@ class Item:
         return self.prediction
 
 
-# Yields each item for which it has to wait, and wants to go on when that is settled.
+# Yields an item where it has to wait for it, and wants to go on when that is settled.
 Steps: TypeAlias = Generator[Item, None, _T]
 
 

@@ -26,6 +26,7 @@ class Pace:
     def __init__(self, costs: Costs, most: int, delay: float, target: float | None) -> None:
         self._costs = costs
         self._most = most
+        self.fills = most > 1  # whether there are batches at all
         self.delay = delay
         self._target = target
         self._ended = 0.0  # when a call ended last
@@ -55,7 +56,7 @@ class Pace:
         0 where no others are likely to come with it. A model that keeps the interpreter to itself leaves all
         that comes during a call unread until it ends, and the first to be read would be a batch of one.
         """
-        if self._most == 1:
+        if not self.fills:
             return 0.0
         waited = self.has_waited(first) or first.entered - first.context.received > _READ_LATE_SECONDS
         call = self._costs.mean_seconds

@@ -77,6 +77,17 @@ class ModelQueue:
                 self._tell_if_full()
             raise
 
+    def settle_now(self, item: Item) -> bool:
+        """Compute this item, in the calling thread, where it has neither to wait nor to look for company."""
+        if self._pace.fills:
+            return False
+        with self._mutex:
+            if not self._is_idle():
+                return False
+            self._free -= 1
+        self._lead_with(item)
+        return True
+
     # For items that are parked
 
     def enter(self, item: Item) -> bool:
@@ -139,7 +150,7 @@ class ModelQueue:
     def settle(self, item: Item) -> None:
         """Have this item settled: computed, or refused."""
         with self._mutex:
-            item.leads = self._free > 0 and not self._waiting
+            item.leads = self._is_idle()
             if item.leads:
                 self._free -= 1
             else:
@@ -148,19 +159,25 @@ class ModelQueue:
                 if not self._join(item):
                     return
                 self._more.notify_all()
-        if not item.leads:
-            item.context.hand_over()
-            self._wait(item)
-        elif self._pace.delay or self._pace.is_long():
-            item.context.hand_over()
         if item.leads:
-            batch = self._gathered(item)
-            try:
-                self._run(batch, item)
-            finally:
-                parked = [one for one in batch if one.resume is not None]
-                if parked or (self._free and self._waiting):
-                    self.hand_back(parked)
+            self._lead_with(item)
+            return
+        item.context.hand_over()
+        self._wait(item)
+        if item.leads:
+            self._lead_with(item)
+
+    def _lead_with(self, item: Item) -> None:
+        """Compute a batch with this item."""
+        if self._pace.delay or self._pace.is_long():
+            item.context.hand_over()
+        batch = self._gathered(item) if self._pace.fills else [item]
+        try:
+            self._run(batch, item)
+        finally:
+            parked = [one for one in batch if one.resume is not None]
+            if parked or (self._free and self._waiting):
+                self.hand_back(parked)
 
     def _wait(self, item: Item) -> None:
         """Until it is settled, or leads; where neither comes by its deadline, it fails."""
@@ -189,6 +206,9 @@ class ModelQueue:
             return self._filled([first])
 
     # For both
+
+    def _is_idle(self) -> bool:
+        return self._free > 0 and not self._waiting
 
     def _check(self, deadline: float, unread: int = 0) -> None:
         self._admission.check(deadline, len(self._waiting) + unread, free=self._free > 0)
@@ -253,11 +273,10 @@ class ModelQueue:
 
         One that has found the model free is computed, even where calls have taken too long lately.
         """
-        shortest = self._calls.costs.expected(1)
         while self._waiting:
             item = self._waiting.popleft()
             self._shorter()
-            if not self._pace.has_waited(item) or item.wanted(shortest):
+            if not self._pace.has_waited(item) or item.wanted(self._calls.costs.expected(1)):
                 return item
             self._tell(item)
         return None

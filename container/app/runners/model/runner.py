@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -133,7 +133,8 @@ class ModelRunner:
     def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Steps[Answer]:
         item = Item(data, context, deadline)
         del data  # the item's alone from here on, which lets it go when it is computed
-        yield item
+        if not self.queue.settle_now(item):
+            yield item
         try:
             prediction = item.result()
         except ValueError as error:
@@ -155,7 +156,7 @@ class ModelRunner:
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
-        call = self._begin(items)
+        call = self._begin((item.context.request_id,))
         try:
             item.succeed(self._code.predict(self._model, item.data, item.context))
         except batching.FAILURES as error:
@@ -163,18 +164,17 @@ class ModelRunner:
         finally:
             self._calls.end(call, 1)
 
-    def _begin(self, items: list[Item]) -> Token:
-        metrics.observe_batch(len(items))
-        # In what the model logs, whichever request's thread it runs in.
-        logs.request_id.set(items[0].context.request_id)
-        return self._calls.begin([item.context.request_id for item in items])
+    def _begin(self, request_ids: Sequence[str]) -> Token:
+        metrics.observe_batch(len(request_ids))
+        logs.request_id.set(request_ids[0])  # for what the model logs, whoever's thread it runs in
+        return self._calls.begin(request_ids)
 
     def _compute_batch(self, items: list[Item]) -> None:
         batching.compute(self._call_batch, items)
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
-        call = self._begin(items)
+        call = self._begin([item.context.request_id for item in items])
         try:
             data, contexts = [item.data for item in items], [item.context for item in items]
             return self._code.predict_batch(self._model, data, contexts)
