@@ -34,7 +34,7 @@ class JobRun(ABC):
             self._finish("Stopped")
         except Failure as failure:
             self._finish("Failed", FailureReason=failure.reason)
-        except UserError as error:  # the engine has gone
+        except (UserError, OSError) as error:  # the engine has gone, the disk is full
             self._finish("Failed", FailureReason=Failure(f"InternalServerError: {error}").reason)
         except Exception:
             reason = "InternalServerError: the emulator failed; its output has the traceback."

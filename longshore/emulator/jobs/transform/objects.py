@@ -60,8 +60,9 @@ class Settings:
 
     @property
     def streams(self) -> bool:
-        """Whether an object goes out as it is read, because nothing has to look into it (C3)."""
-        return self.how.payload is None and self.split == "None" and not self.processing.changes
+        """Whether an object goes out whole, as it is read: nothing cuts it, nothing looks into it (C3)."""
+        whole = self.split == "None" or not self.how.single
+        return self.how.payload is None and whole and not self.processing.changes
 
 
 class _Sent(NamedTuple):

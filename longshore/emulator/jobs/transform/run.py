@@ -81,8 +81,10 @@ class TransformRun(JobRun):
         )
         for source, reason in work.run(share):
             instance.data_log(f"{source.uri.bucket}/{source.uri.key}: {reason}")
+            if gone := instance.ended():
+                raise Failure(reason + gone)  # the objects left would only wait for their turn to fail
             with self._lock:
-                self._failures.append(reason + instance.ended())
+                self._failures.append(reason)
 
     def _end(self, status: str, **members: Any) -> None:
         self._platform.records.update(
