@@ -2,8 +2,9 @@
 """Doubles numbers: of each line of CSV the last column, of each line of JSON "x" or the number itself.
 
 Other bodies come back as they went, with their headers before them. What it is told in the environment it
-does: FAIL_ON: a body with this text gets a 400; BUSY: that many requests at first get a 503; PARAMETERS: what
-/execution-parameters answers; HANGS: invocations are never answered.
+does: FAIL_ON: a body with this text gets a 400; DIE_ON: one with this text ends the server; BUSY: that many
+requests at first get a 503; PARAMETERS: what /execution-parameters answers; HANGS: invocations are never
+answered.
 """
 
 import json
@@ -35,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.body()
+        if os.environ.get("DIE_ON", "no such text").encode() in body:
+            os._exit(7)
         with lock:
             refused = counts["busy"] > 0
             counts["busy"] -= 1

@@ -201,6 +201,14 @@ def test_a_container_that_does_not_start_is_told_with_its_last_lines(
     assert "exit code 3 before it passed the ping health check. Its last lines: cannot go on" in reason
 
 
+def test_a_container_that_dies_ends_the_job(emulator: EmulatorProcess, name: str) -> None:
+    emulator.put(name, **{f"in/{number}.csv": b"%d\n" % number for number in range(20)})
+    client = {"InvocationsMaxRetries": 0}
+    transform(emulator, name, {"DIE_ON": "3"}, given=CSV, ModelClientConfig=client)
+    reason = emulator.ended("Transform", name)["FailureReason"]
+    assert "the container did not answer" in reason and "has ended with exit code 7" in reason
+
+
 def test_a_job_can_be_stopped_while_it_waits_for_an_answer(emulator: EmulatorProcess, name: str) -> None:
     emulator.put(name, **{"in/a.csv": b"1\n"})
     transform(emulator, name, {"HANGS": "yes"}, given=CSV)

@@ -41,6 +41,7 @@ def batch(content: bytes, kind: str, *, single: bool = False, limit: int | None 
             limit=limit,
             name="s3://b/k",
             payload=sent,
+            keep=True,
         )
     )
 
@@ -65,6 +66,12 @@ def test_a_single_record_is_one_request() -> None:
 def test_a_line_above_the_limit_is_named() -> None:
     with pytest.raises(Failure, match=r"s3://b/k, record 2: larger than MaxPayloadInMB, 1 MB"):
         batch(b"a\n" + b"x" * (1 << 20) + b"\n", "Line", limit=1 << 20)
+
+
+def test_a_line_above_the_limit_is_named_also_where_lines_are_not_looked_at() -> None:
+    stream = io.BytesIO(b"a\nb\n" + b"x" * (1 << 20) + b"\n")
+    with pytest.raises(Failure, match=r"s3://b/k, record 3: larger than MaxPayloadInMB, 1 MB"):
+        list(split.line_batches(stream, limit=1 << 20, name="s3://b/k"))
 
 
 def test_an_object_above_the_limit_that_is_not_split_is_named() -> None:
@@ -130,5 +137,8 @@ def test_bodies_together_are_the_object_and_none_is_above_the_limit(
     if any(len(line) > limit for line in content.splitlines(keepends=True)) or b"\r" in content:
         return
     found = batch(content, "Line", single=single, limit=limit)
+    if not single:
+        quick = split.line_batches(io.BytesIO(content), limit=limit, name="k")
+        assert [body for body, _ in quick] == [body for body, _ in found]
     assert b"".join(body for body, _ in found) == content
     assert all(len(body) <= limit for body, _ in found)

@@ -48,6 +48,11 @@ class Processing:
         """Whether it does anything at all."""
         return self._changes_input or self._changes_output
 
+    @property
+    def needs_records(self) -> bool:
+        """Whether answer() looks at the records of a batch."""
+        return self._changes_output
+
     def payload(self, record: Record, *, single: bool, name: str) -> bytes:
         """What is sent of a record; single: whether it is all that its request carries."""
         if not self._changes_input:

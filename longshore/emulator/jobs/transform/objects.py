@@ -138,12 +138,16 @@ class ObjectWork:
 
     def _batches(self, stream: IO[bytes], name: str) -> Iterator[split.Batch]:
         settings, single = self._settings, self._settings.how.single
-        found = split.records(cast("Any", stream), settings.split, name=name, limit=settings.how.payload)
+        limit = settings.how.payload
+        if settings.split == "Line" and not (single or limit is None or settings.processing.changes):
+            return split.line_batches(cast("Any", stream), limit=limit, name=name)
+        found = split.records(cast("Any", stream), settings.split, name=name, limit=limit)
         return split.batches(
             found,
             single=single,
-            limit=settings.how.payload,
+            limit=limit,
             name=name,
+            keep=settings.processing.needs_records,
             payload=lambda record: settings.processing.payload(record, single=single, name=name),
         )
 

@@ -22,8 +22,8 @@ class SendingPlan:
 
     @property
     def window(self) -> int:
-        """How many requests to have ready: enough that a slow one idles no other, within 64 MB or so."""
-        spare = 64 * limits.MB // max(1, self.payload or limits.TRANSFORM_TOTAL_MB * limits.MB)
+        """How many requests to have ready: enough that a slow one idles no other, within 32 MB or so."""
+        spare = 32 * limits.MB // max(1, self.payload or limits.TRANSFORM_TOTAL_MB * limits.MB)
         return self.concurrency + max(1, min(8 * self.concurrency, spare))
 
 

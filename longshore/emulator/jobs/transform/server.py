@@ -24,6 +24,7 @@ from longshore.errors import UserError
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _PING_EVERY_SECONDS = 0.1
+_DEATH_SECONDS = 0.05  # a connection breaks a little before its process is known to have ended
 
 
 class TransformInstance:
@@ -85,7 +86,7 @@ class TransformInstance:
     def ended(self) -> str:
         """Which container has ended, for a sentence; nothing where all run."""
         for launched in self._launched:
-            code = launched.running.exit_code()
+            code = launched.running.wait(_DEATH_SECONDS)
             if code is not None:
                 launched.all_lines_read(1.0)
                 return f" The container has ended with exit code {code}. {' | '.join(launched.tail(3))}"

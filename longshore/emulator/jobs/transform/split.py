@@ -27,7 +27,7 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one request carries: body, and the records it stands for, as they were in the object."""
+    """What one request carries; records: what it stands for, as it was in the object, where that is kept."""
 
     body: bytes
     records: tuple[Record, ...]
@@ -52,10 +52,12 @@ def batches(
     limit: int | None,
     name: str,
     payload: Callable[[Record], bytes],
+    keep: bool,
 ) -> Iterator[Batch]:
     """Bodies of requests: one record each where single, else as many as the limit (bytes) allows.
 
-    payload: what of a record is sent, for instance after the InputFilter.
+    payload: what of a record is sent, for instance after the InputFilter. keep: the records too, which takes
+    several times the body's memory where they are short.
     """
     parts: list[bytes] = []
     taken: list[Record] = []
@@ -68,10 +70,26 @@ def batches(
             yield Batch(b"".join(parts), tuple(taken))
             parts, taken, size = [], [], 0
         parts.append(part)
-        taken.append(record)
+        if keep:
+            taken.append(record)
         size += len(part)
     if parts:
         yield Batch(b"".join(parts), tuple(taken))
+
+
+def line_batches(stream: BinaryIO, *, limit: int, name: str) -> Iterator[Batch]:
+    """The same as batches() of lines that are sent as they are, but quick: no line is looked at."""
+    number = 1
+    block = _up_to(stream, limit + 1)
+    while len(block) > limit:
+        end = block.rfind(b"\n", 0, limit) + 1
+        if end == 0:
+            raise _too_large(name, number, limit)
+        yield Batch(block[:end], ())
+        number += block.count(b"\n", 0, end)
+        block = block[end:] + _up_to(stream, limit + 1 - (len(block) - end))
+    if block:
+        yield Batch(block, ())
 
 
 def _whole(stream: BinaryIO, name: str, limit: int | None) -> Iterator[Record]:
