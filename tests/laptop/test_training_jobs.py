@@ -280,9 +280,12 @@ def test_a_name_is_taken_once_and_must_be_known(emulator: EmulatorProcess, name:
     train(emulator, name, "tells_what_it_got.py")
     with pytest.raises(ClientError, match=r"\(ResourceInUse\)"):
         train(emulator, name, "tells_what_it_got.py")
+    with pytest.raises(ClientError, match="the training job is in status InProgress: stop it first"):
+        emulator.client("sagemaker").delete_training_job(TrainingJobName=name)
     emulator.ended("Training", name)
     listed = emulator.client("sagemaker").list_training_jobs(NameContains=name)["TrainingJobSummaries"]
     assert name in [one["TrainingJobName"] for one in listed]
-    for call in ("describe_training_job", "stop_training_job"):
-        with pytest.raises(ClientError, match=r"\(ValidationException\)"):
-            getattr(emulator.client("sagemaker"), call)(TrainingJobName="unknown")
+    emulator.client("sagemaker").delete_training_job(TrainingJobName=name)
+    for call in ("describe_training_job", "stop_training_job", "delete_training_job"):
+        with pytest.raises(ClientError, match=r"\(ValidationException\).*Could not find training job"):
+            getattr(emulator.client("sagemaker"), call)(TrainingJobName=name)

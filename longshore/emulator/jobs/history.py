@@ -42,27 +42,28 @@ def begin() -> dict[str, Any]:
 
 
 def move(records: Records, name: str, secondary: str, **members: Any) -> None:
-    """Go on to a secondary status, and to the primary one it belongs to.
+    """Go on to a secondary status, and set further members with it."""
+    records.change("training-job", name, lambda record: enter(record, secondary, **members))
+
+
+def enter(record: Record, secondary: str, **members: Any) -> None:
+    """The same in a record at hand. The primary status follows.
 
     A job that is stopping stays so while it uploads what it has, until it has ended.
     """
-
-    def change(record: Record) -> None:
-        if record["SecondaryStatus"] == secondary:
-            return
-        now = time.time()
-        record.update(members)
-        primary = _PRIMARY.get(secondary, "InProgress")
-        if not (record["TrainingJobStatus"] == "Stopping" and primary == "InProgress"):
-            record["TrainingJobStatus"] = primary
-        record["SecondaryStatus"] = secondary
+    if record["SecondaryStatus"] == secondary:
+        return
+    now = time.time()
+    record.update(members)
+    primary = _PRIMARY.get(secondary, "InProgress")
+    if not (record["TrainingJobStatus"] == "Stopping" and primary == "InProgress"):
+        record["TrainingJobStatus"] = primary
+    record["SecondaryStatus"] = secondary
+    record["SecondaryStatusTransitions"][-1]["EndTime"] = now
+    record["SecondaryStatusTransitions"].append(_transition(secondary, now))
+    if primary in ("Completed", "Failed", "Stopped"):
         record["SecondaryStatusTransitions"][-1]["EndTime"] = now
-        record["SecondaryStatusTransitions"].append(_transition(secondary, now))
-        if primary in ("Completed", "Failed", "Stopped"):
-            record["SecondaryStatusTransitions"][-1]["EndTime"] = now
-            record["TrainingEndTime"] = now
-
-    records.change("training-job", name, change)
+        record["TrainingEndTime"] = now
 
 
 def _transition(secondary: str, now: float) -> dict[str, Any]:

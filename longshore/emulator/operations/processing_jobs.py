@@ -10,6 +10,7 @@ from longshore.emulator.jobs import inputs
 from longshore.emulator.jobs.processing_run import ProcessingRun
 from longshore.emulator.jobs.run import begin
 from longshore.emulator.listing import list_records
+from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -58,17 +59,13 @@ def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
 
 def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
-    name = request["ProcessingJobName"]
-    control = platform.jobs.find("processing-job", name)
-    status = platform.records.get("processing-job", name)["ProcessingJobStatus"]
-    if status not in ("InProgress", "Stopping") or control is None:
-        raise AwsError(
-            "ValidationException",
-            f"The request was rejected because the processing job is in status {status}.",
-        )
-    if not control.stop_asked:
-        platform.records.update("processing-job", name, ProcessingJobStatus="Stopping")
-        control.stop()
+    jobs.stop(platform, "processing-job", request["ProcessingJobName"], jobs.stopping("processing-job"))
+    return {}
+
+
+def delete(platform: Platform, request: Request) -> dict[str, Any]:
+    """Forget a job that has ended."""
+    jobs.delete(platform, "processing-job", request["ProcessingJobName"])
     return {}
 
 
@@ -110,4 +107,5 @@ HANDLERS: dict[str, Handler] = {
     "DescribeProcessingJob": describe,
     "ListProcessingJobs": list_jobs,
     "StopProcessingJob": stop,
+    "DeleteProcessingJob": delete,
 }

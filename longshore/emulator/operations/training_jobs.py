@@ -10,6 +10,7 @@ from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.training_run import TrainingRun
 from longshore.emulator.listing import list_records
+from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -47,17 +48,15 @@ def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
 
 def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
-    name = request["TrainingJobName"]
-    record = platform.records.get("training-job", name)
-    control = platform.jobs.find("training-job", name)
-    if record["TrainingJobStatus"] not in ("InProgress", "Stopping") or control is None:
-        raise AwsError(
-            "ValidationException",
-            f"The request was rejected because the training job is in status {record['TrainingJobStatus']}.",
-        )
-    if not control.stop_asked:
-        history.move(platform.records, name, "Stopping")
-        control.stop()
+    jobs.stop(
+        platform, "training-job", request["TrainingJobName"], lambda record: history.enter(record, "Stopping")
+    )
+    return {}
+
+
+def delete(platform: Platform, request: Request) -> dict[str, Any]:
+    """Forget a job that has ended."""
+    jobs.delete(platform, "training-job", request["TrainingJobName"])
     return {}
 
 
@@ -125,4 +124,5 @@ HANDLERS: dict[str, Handler] = {
     "DescribeTrainingJob": describe,
     "ListTrainingJobs": list_jobs,
     "StopTrainingJob": stop,
+    "DeleteTrainingJob": delete,
 }

@@ -11,6 +11,7 @@ from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.run import TransformRun
 from longshore.emulator.listing import list_records
+from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -53,17 +54,7 @@ def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
 
 def stop(platform: Platform, request: Request) -> dict[str, Any]:
     """Ask a job to stop; AwsError where it has ended."""
-    name = request["TransformJobName"]
-    control = platform.jobs.find("transform-job", name)
-    status = platform.records.get("transform-job", name)["TransformJobStatus"]
-    if status not in ("InProgress", "Stopping") or control is None:
-        raise AwsError(
-            "ValidationException",
-            f"The request was rejected because the transform job is in status {status}.",
-        )
-    if not control.stop_asked:
-        platform.records.update("transform-job", name, TransformJobStatus="Stopping")
-        control.stop()
+    jobs.stop(platform, "transform-job", request["TransformJobName"], jobs.stopping("transform-job"))
     return {}
 
 
