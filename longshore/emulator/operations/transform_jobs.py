@@ -77,6 +77,9 @@ def _check(request: Request) -> None:
         if not least <= value <= most:
             raise AwsError("ValidationException", f"{member} is {value}, and may be {least} to {most} (C4).")
     given = request["TransformInput"]
+    for value in (given.get("ContentType", ""), request["TransformOutput"].get("Accept", "")):
+        if not (value.isascii() and value.isprintable()):
+            raise AwsError("ValidationException", f"{value!r} cannot be the value of a header.")
     try:
         Processing(
             request.get("DataProcessing", {}),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,12 +10,12 @@ from typing import IO, Any
 
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
+from longshore.emulator.jobs.transform.wire import Address, Answer, Connection, Gone, Malformed
 from longshore.limits import ERROR_BODY_MAX
 
 _BLOCK = 1 << 16
 _RETRY_SECONDS = 0.5  # before the second try, then twice as long each time
 
-Address = tuple[str, int]
 Sink = Callable[[bytes], object]
 
 
@@ -99,63 +97,58 @@ class Sender:
     def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
         deadline = time.monotonic() + self._timeout
         kept: dict[Any, Any] = self._kept.__dict__
+        connection = None
         try:
-            connection, response = self._begin(kept.pop(address, None), address, body)
-            self._read(connection, response, deadline, sink)
+            connection, answer = self._begin(kept.pop(address, None), address, body, deadline)
+            if not 200 <= answer.status < 300:
+                said = b"".join(_beginning(connection.blocks(answer))).decode(errors="replace")
+                said = said[:ERROR_BODY_MAX].strip()
+                text = f"answered {answer.status}: {said}" if said else f"answered {answer.status}"
+                raise (_Again if answer.status >= 500 else Failure)(text)
+            for block in connection.blocks(answer):
+                sink(block)
+            if not answer.closes:
+                kept[address], connection = connection, None
         except TimeoutError:
             raise _Again(f"did not answer within {self._timeout:.0f} s") from None
-        except (OSError, http.client.HTTPException) as error:
-            raise _Again(f"did not answer: {error or type(error).__name__}") from None
-        if response.will_close:
-            connection.close()
-        else:
-            kept[address] = connection
+        except (Gone, OSError) as error:
+            raise _Again(f"did not answer: {error}") from None
+        except Malformed as error:
+            raise _Again(f"answered with {error}") from None
+        finally:
+            if connection is not None:
+                connection.close()
 
     def _begin(
-        self, kept: _Connection | None, address: Address, body: bytes | Iterable[bytes]
-    ) -> tuple[_Connection, http.client.HTTPResponse]:
+        self, kept: Connection | None, address: Address, body: bytes | Iterable[bytes], deadline: float
+    ) -> tuple[Connection, Answer]:
         """The answer's head, on the connection that was kept, unless its other end has closed it."""
-        if kept is not None and isinstance(body, bytes):
-            try:
-                kept.sock.settimeout(self._timeout)
-                kept.request("POST", "/invocations", body, self._headers)
-                return kept, kept.getresponse()
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                pass
         if kept is not None:
+            try:
+                if isinstance(body, bytes):
+                    return kept, kept.post(body, deadline)
+            except Gone:
+                pass
+            except BaseException:
+                kept.close()
+                raise
             kept.close()
-        connection = _Connection(*address, timeout=self._timeout)
-        connection.request("POST", "/invocations", body, self._headers)
-        return connection, connection.getresponse()
-
-    def _read(
-        self,
-        connection: _Connection,
-        response: http.client.HTTPResponse,
-        deadline: float,
-        sink: Sink,
-    ) -> None:
-        if not 200 <= response.status < 300:
-            said = response.read(ERROR_BODY_MAX).decode(errors="replace").strip()
+        connection = Connection(address, "/invocations", self._headers, deadline)
+        try:
+            return connection, connection.post(body, deadline)
+        except BaseException:
             connection.close()
-            text = f"answered {response.status}: {said}" if said else f"answered {response.status}"
-            raise (_Again if response.status >= 500 else Failure)(text)
-        while block := response.read1(_BLOCK):
-            sink(block)
-            if not response.isclosed() and connection.sock is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                connection.sock.settimeout(left)
-        if response.length:
-            raise http.client.IncompleteRead(b"", response.length)
-        response.read()  # nothing more comes, but only this frees the connection for the next request
+            raise
 
 
-class _Connection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _beginning(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """As much of an error's body as is told."""
+    size = 0
+    for block in blocks:
+        yield block
+        size += len(block)
+        if size >= ERROR_BODY_MAX:
+            return
 
 
 def _blocks(stream: IO[bytes]) -> Iterator[bytes]:

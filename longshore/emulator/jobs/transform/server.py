@@ -16,7 +16,7 @@ from longshore.emulator import opt_ml
 from longshore.emulator.containers import Launched
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
-from longshore.emulator.jobs.transform.send import Address
+from longshore.emulator.jobs.transform.wire import Address
 from longshore.emulator.operations.models import model_containers
 from longshore.emulator.platform import Platform
 from longshore.engines.base import Container
