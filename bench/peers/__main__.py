@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import BenchError, machine, pages
+from bench import BenchError, environments, machine, pages
 from bench.load import why_no_wrk
-from bench.peers import environments, measure, page, plots
+from bench.peers import measure, page, plots
 from bench.peers.results import Results
 
 

@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bench import BenchError, load
+from bench import BenchError, environments, load
 from bench.load import Body
-from bench.peers import contestants, environments
+from bench.peers import contestants
 from bench.peers.contestants import FASTAPI, FASTAPI_PACKAGES, PEERS, WORKERS, Contestant
 from bench.peers.cost import DEVICE, LOCK
 from bench.peers.results import Results
 from bench.results import Case
-from bench.servers import Server
+from bench.servers import HERE, Server
 
 SERVING, WAITING = "rowsum", "waiting"
 BATCHING = (DEVICE, LOCK)
 CONNECTIONS = (64, 8, 1)
+
+_REQUIREMENTS = HERE / "peers" / "requirements"
 
 _T = TypeVar("_T")
 
@@ -66,7 +68,8 @@ def _pythons(results: Results) -> dict[str, Path]:
     found = {}
     for name, requirements, packages in wanted:
         try:
-            python = environments.python(requirements)
+            wanted_of_it = _REQUIREMENTS / f"{requirements}.txt"
+            python = environments.python(wanted_of_it, HERE.parent / "requirements.txt")
             results.machine[name] = environments.versions(python, packages)
             found[name] = python
         except BenchError as error:

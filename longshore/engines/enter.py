@@ -24,6 +24,7 @@ from typing import Any
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
+_MNT_DETACH = 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _ATTR_RDONLY = 1
 # The same number on all architectures but alpha; C libraries are too young to have its name everywhere.
@@ -115,8 +116,6 @@ def _make_target(target: str, is_folder: bool) -> None:
     parent = os.path.dirname(target)
     while not os.path.isdir(parent):
         parent = os.path.dirname(parent)
-    if parent == "/":
-        raise FileNotFoundError(2, "no folder of this machine has it below; make one", target)
     _cover(parent)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if is_folder:
@@ -127,9 +126,13 @@ def _make_target(target: str, is_folder: bool) -> None:
 
 def _cover(folder: str) -> None:
     below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    _mount("tmpfs", folder, 0, "tmpfs", "mode=755")
+    # Nothing can be laid over the root of a process: a new one is made on a folder of it, and entered.
+    place = "/tmp" if folder == "/" else folder
+    hidden = os.open(place, os.O_PATH)
+    _mount("tmpfs", place, 0, "tmpfs", "mode=755")
     for name in os.listdir(below):
-        old, new = f"/proc/self/fd/{below}/{name}", os.path.join(folder, name)
+        path, new = os.path.join(folder, name), os.path.join(place, name)
+        old = f"/proc/self/fd/{hidden}/." if path == place else f"/proc/self/fd/{below}/{name}"
         if os.path.islink(old):
             os.symlink(os.readlink(old), new)
             continue
@@ -138,7 +141,12 @@ def _cover(folder: str) -> None:
         else:
             os.close(os.open(new, os.O_CREAT))
         _mount(old, new, _MS_BIND | _MS_REC)
+        if path == place:  # what has just been laid over it has come along
+            _check(_libc.umount2(os.fsencode(new), _MNT_DETACH), new)
     os.close(below)
+    os.close(hidden)
+    if folder == "/":
+        os.chroot(place)
 
 
 def _loopback_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +20,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
-    process = EmulatorProcess(tmp_path_factory.mktemp("emulator"))
-    yield process
-    process.close()
+def emulator() -> Iterator[EmulatorProcess]:
+    # Short, unlike pytest's: the checkout's server, run as host:PATH, has unix sockets below it.
+    with tempfile.TemporaryDirectory(prefix="ls-") as folder:
+        process = EmulatorProcess(Path(folder))
+        yield process
+        process.close()
 
 
 @pytest.fixture

@@ -222,6 +222,21 @@ def test_checkpoints_come_and_go(emulator: EmulatorProcess, name: str) -> None:
     assert emulator.get(name, "ck/state") == b"epoch 2"
 
 
+def test_checkpoints_may_lie_below_the_root(emulator: EmulatorProcess, name: str) -> None:
+    """As simple-sagemaker has them, on a machine that has no such folder."""
+    algorithm: dict[str, Any] = {"ContainerEntrypoint": ["sh", "-c", "echo 1 > /longshore-state/epoch"]}
+    checkpoints = {"S3Uri": f"s3://{name}/ck", "LocalPath": "/longshore-state"}
+    train(
+        emulator,
+        name,
+        "tells_what_it_got.py",
+        AlgorithmSpecification=algorithm,
+        CheckpointConfig=checkpoints,
+    )
+    assert emulator.ended("Training", name)["TrainingJobStatus"] == "Completed"
+    assert emulator.get(name, "ck/epoch") == b"1\n"
+
+
 def test_a_model_may_be_left_uncompressed(emulator: EmulatorProcess, name: str) -> None:
     output = {"S3OutputPath": f"s3://{name}/out", "CompressionType": "NONE"}
     train(emulator, name, "tells_what_it_got.py", OutputDataConfig=output)

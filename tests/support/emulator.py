@@ -41,6 +41,7 @@ class EmulatorProcess:
                 break
         else:
             raise AssertionError(f"the emulator ended: {''.join(said)}{self._log.read_text()}")
+        self.said = "".join(said)
         exported = next(line for line in said if "AWS_ENDPOINT_URL=" in line)
         self.address = exported.split("=", 1)[1].strip()
         self._clients: dict[str, Any] = {}

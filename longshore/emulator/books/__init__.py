@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patched import keep_on
+from longshore.emulator.books.patched import filter_by_prefix, keep_on
 from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 
@@ -41,12 +41,14 @@ class Books:
 
     def __init__(self, account: str, region: str, folder: Path, *, keep: bool = False) -> None:
         os.environ["MOTO_ACCOUNT_ID"] = account  # moto reads it at every request
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # AWS's own, which clients attach to roles
         from moto.core.utils import utcnow  # noqa: F401  # the import that takes long, once
 
         self.account = account
         self.region = region
         self.shelf = Shelf(folder, keep=keep)
         keep_on(self.shelf)
+        filter_by_prefix()
         self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()
         self._application: Any = None

@@ -1,8 +1,11 @@
-"""What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together."""
+"""What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together; the
+streams that FilterLogEvents looks at.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,3 +76,22 @@ def keep_on(shelf: Shelf) -> None:
     models.tempfile = _Files
     models.FakeKey.__getstate__ = get_state
     models.FakeKey.__setstate__ = set_state
+
+
+def filter_by_prefix() -> None:
+    """From now on FilterLogEvents knows logStreamNamePrefix, which moto drops."""
+    from moto.logs import responses as real
+
+    responses: Any = real
+    known = responses.LogsResponse.filter_log_events
+    nobody = ["*"]  # no stream may be called so; an empty list would mean all of them
+
+    def filter_log_events(response: Any) -> str:
+        prefix = response._get_param("logStreamNamePrefix")
+        group = response.logs_backend.groups.get(response._get_param("logGroupName"))
+        if prefix and group is not None:
+            names = [name for name in list(group.streams) if name.startswith(prefix)]
+            response.body = json.dumps({**json.loads(response.body), "logStreamNames": names or nobody})
+        return str(known(response))
+
+    responses.LogsResponse.filter_log_events = filter_log_events

@@ -1,7 +1,7 @@
-"""A virtualenv for each of the other servers, since what they require does not go together.
+"""Virtualenvs for what does not go together with ours: other servers (bench/peers), clients (tests/clients).
 
-Made once, in a folder of the user's cache, from one file of bench/peers/requirements/; made again when that
-file or the image's own requirements.txt changes.
+Made once, in a folder of the user's cache, from a file of requirements; made again when that file, or one
+that it includes, changes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import BenchError
-from bench.servers import HERE
 
-_REQUIREMENTS = HERE / "peers" / "requirements"
 _INSTALL_SECONDS = 900
 _DONE = "installed"  # the last file that is written
 
@@ -29,18 +27,24 @@ def cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "longshore-bench"
 
 
-def python(name: str) -> Path:
-    """The Python that has requirements/<name>.txt. BenchError where they cannot be installed on this one."""
-    wanted = _REQUIREMENTS / f"{name}.txt"
-    both = wanted.read_bytes() + (HERE.parent / "requirements.txt").read_bytes()
+def python(wanted: Path, *included: Path, complete: bool = False) -> Path:
+    """The Python that has what this file requires. BenchError where it cannot be installed on this one.
+
+    included: files that it includes. complete: it names every package that is needed, with its release; pip
+    then looks for no other, which is faster.
+    """
+    text = b"".join(file.read_bytes() for file in (wanted, *included))
     release = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache() / f"{name}-{release}-{hashlib.sha256(both).hexdigest()[:12]}"
+    folder = cache() / f"{wanted.stem}-{release}-{hashlib.sha256(text).hexdigest()[:12]}"
     there = folder / "bin" / "python"
     if not (folder / _DONE).exists():
-        print(f"Installing {name} in {folder}", file=sys.stderr, flush=True)
+        print(f"Installing {wanted.stem} in {folder}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)])
-        pip = [str(there), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+        pip = [sys.executable, "-m", "pip", "--python", str(there), "--disable-pip-version-check"]
+        pip += ["install", "--quiet"]
+        if complete:
+            pip += ["--no-deps", "--no-compile"]
         _run([*pip, "-r", str(wanted)])
         (folder / _DONE).touch()
     return there

@@ -1,0 +1,1 @@
+"""What the emulator costs: its start, an invocation, a transform, memory. `python -m bench.emulator`."""

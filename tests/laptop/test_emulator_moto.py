@@ -1,0 +1,26 @@
+"""What clients ask of AWS's other services and moto, as it comes, does not answer."""
+
+from __future__ import annotations
+
+from tests.support.emulator import EmulatorProcess
+
+
+def test_events_are_filtered_by_the_prefix_of_their_stream(emulator: EmulatorProcess) -> None:
+    logs = emulator.client("logs")
+    logs.create_log_group(logGroupName="filtered")
+    for stream in ("a/1", "a/2", "b/1"):
+        logs.create_log_stream(logGroupName="filtered", logStreamName=stream)
+        event = {"timestamp": 1_795_800_000_000, "message": stream}
+        logs.put_log_events(logGroupName="filtered", logStreamName=stream, logEvents=[event])
+
+    def found(prefix: str) -> list[str]:
+        events = logs.filter_log_events(logGroupName="filtered", logStreamNamePrefix=prefix)["events"]
+        return [event["message"] for event in events]
+
+    assert found("a/") == ["a/1", "a/2"]
+    assert found("c/") == []
+
+
+def test_aws_own_policies_can_be_attached(emulator: EmulatorProcess) -> None:
+    arn = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+    emulator.client("iam").attach_role_policy(RoleName="longshore", PolicyArn=arn)
