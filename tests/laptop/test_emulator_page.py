@@ -4,52 +4,66 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import click
+import pytest
 
 from longshore.emulator import runtime
 from longshore.emulator.command import emulate
 from longshore.emulator.operations import TABLE
 from tests.support import clients, pages
 from tests.support.emulator import EmulatorProcess
-from tests.support.server import CHECKOUT
+from tests.support.server import CHECKOUT, wait_until
 
 PAGE = CHECKOUT / "docs" / "emulator.md"
 
 
-def test_the_walk_with_boto3(emulator: EmulatorProcess) -> None:
-    blocks = pages.blocks(pages.section(PAGE, "Train, deploy, invoke, transform, delete: boto3"))
+BOTO3, CLI, SDK = (
+    "Train, deploy, invoke, transform, delete: boto3",
+    "The same with the AWS CLI",
+    "The same with the SageMaker SDK",
+)
+Walks = dict[str, Future[str]]
+
+
+@pytest.fixture(scope="module")
+def walks(emulator: EmulatorProcess) -> Iterator[Walks]:
+    """What each client says, when it has walked. All at once, because the SDK mostly sleeps between looks."""
+
+    def with_boto3() -> str:
+        return clients.run(emulator, [sys.executable, "-c", script(BOTO3)])
+
+    def with_the_cli() -> str:
+        programs = clients.python(clients.AWS_CLI).parent
+        return clients.run(emulator, ["bash", "-euc", script(CLI)], programs)
+
+    def with_the_sdk() -> str:
+        return clients.run(emulator, [clients.python(clients.SDK_2), "-c", script(SDK)])
+
+    with ThreadPoolExecutor(3) as pool:
+        yield {BOTO3: pool.submit(with_boto3), CLI: pool.submit(with_the_cli), SDK: pool.submit(with_the_sdk)}
+
+
+def script(title: str) -> str:
+    return pages.script(pages.blocks(pages.section(PAGE, title)))
+
+
+@pytest.mark.parametrize("title", [BOTO3, CLI, SDK])
+def test_a_walk_says_what_the_page_shows(walks: Walks, title: str) -> None:
+    blocks = pages.blocks(pages.section(PAGE, title))
     assert len(blocks) == 4
-    pages.check(blocks, clients.run(emulator, [sys.executable, "-c", pages.script(blocks)]))
-    assert_deleted(emulator)
+    pages.check(blocks, walks[title].result())
 
 
-def test_the_walk_with_the_aws_cli(emulator: EmulatorProcess) -> None:
-    programs = clients.python(clients.AWS_CLI).parent
-    blocks = pages.blocks(pages.section(PAGE, "The same with the AWS CLI"))
-    assert len(blocks) == 4
-    said = clients.run(emulator, ["bash", "-euc", pages.script(blocks)], programs)
-    pages.check(blocks, said)
-    assert_deleted(emulator)
-
-
-def test_the_walk_with_the_sagemaker_sdk(emulator: EmulatorProcess) -> None:
-    python = clients.python(clients.SDK_2)
-    blocks = pages.blocks(pages.section(PAGE, "The same with the SageMaker SDK"))
-    assert len(blocks) == 4
-    pages.check(blocks, clients.run(emulator, [python, "-c", pages.script(blocks)]))
-    assert_deleted(emulator)
-
-
-def assert_deleted(emulator: EmulatorProcess) -> None:
+def test_nothing_is_left_by_the_walks(emulator: EmulatorProcess, walks: Walks) -> None:
+    wait(walks.values())
     sagemaker = emulator.client("sagemaker")
-    for name in ("boto3", "cli"):
-        assert not sagemaker.list_models(NameContains=f"iris-{name}")["Models"]
-    assert not sagemaker.list_models(NameContains="iris-2")["Models"]  # the SDK's, with the year
-    assert not [
-        one for one in sagemaker.list_endpoints()["Endpoints"] if one["EndpointName"].startswith("iris-b")
-    ]
+    wait_until(lambda: not sagemaker.list_endpoints(NameContains="iris")["Endpoints"], "they go")
+    assert not sagemaker.list_endpoint_configs(NameContains="iris")["EndpointConfigs"]
+    assert not sagemaker.list_models(NameContains="iris")["Models"]
 
 
 def test_the_start_is_as_shown(emulator: EmulatorProcess) -> None:
