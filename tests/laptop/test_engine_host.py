@@ -96,9 +96,9 @@ def test_who_is_not_root_has_mounts_too_where_user_namespaces_are_allowed(tmp_pa
         "started = launch.enter(wanted, None, 'image')\n"
         "sys.exit(started.wait())"
     )
+    open_to_all(tmp_path)
     tmp_path.chmod(0o777)
     (tmp_path / "here").write_text("model\n")
-    open_to_all(tmp_path)
     run = subprocess.run(
         ["/usr/bin/python3", "-c", script, tmp_path], capture_output=True, text=True, cwd=CHECKOUT
     )  # the one on PATH may be for its owner's eyes alone
