@@ -41,9 +41,11 @@ class Parking:
 
         Below 0: before the next. None: not before there has been one.
         """
-        starts = self._queue.starts_in()
         expires = self._queue.expires_in()
-        return starts if expires is None else expires if starts is None else min(starts, expires)
+        if expires is None:
+            return None  # nothing waits
+        starts = self._queue.starts_in()
+        return expires if starts is None else min(starts, expires)
 
     def act(self) -> None:
         """Refuse what has expired, or else compute."""
