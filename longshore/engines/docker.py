@@ -1,21 +1,18 @@
-"""Runs images in containers, by the Docker engine of this machine. The one place that imports docker."""
+"""Runs images in containers, by the Docker engine of this machine."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from longshore.engines import docker_answers
 from longshore.engines.base import Container, Image, Line
+from longshore.engines.docker_sdk import connect, sdk, speaking
 from longshore.errors import UserError
-
-if TYPE_CHECKING:
-    import docker
 
 _OURS = "longshore"  # the label of all that is this package's
 _OWNER = "longshore.owner"
@@ -32,24 +29,24 @@ class DockerEngine:
         # While a network is made, joined, or looked at whether it is still needed.
         self._networking = threading.Lock()
         self._connecting = threading.Lock()
-        self._client: docker.DockerClient | None = None
+        self._client: Any | None = None
 
     def missing(self) -> str | None:
         """Why no engine answers, in a few words; None where one does."""
         try:
-            with _speaking("Docker"):
+            with speaking("Docker"):
                 self._connected().ping()
         except UserError:
             return "no Docker engine answers"
         return None
 
     def version(self) -> str:
-        with _speaking("Docker"):
+        with speaking("Docker"):
             version: str = self._connected().version()["Version"]
         return version
 
     def image(self, name: str) -> Image:
-        with _speaking(name):
+        with speaking(name):
             found = self._connected().api.inspect_image(name)
         return docker_answers.image(name, found)
 
@@ -87,7 +84,7 @@ class DockerEngine:
         else:
             options["network"] = network
             options["networking_config"] = {network: _endpoint(client, container.host_name)}
-        with _speaking(container.image), contextlib.ExitStack() as undo:
+        with speaking(container.image), contextlib.ExitStack() as undo:
             if network is not None:
                 undo.enter_context(self._networking)
                 self._make_network(client, network, container.owner, isolated)
@@ -102,15 +99,15 @@ class DockerEngine:
 
     def clean(self, owner: str) -> list[str]:
         removed = []
-        with _speaking("Docker"):
+        with speaking("Docker"):
             client = self._connected()
             ours = {"label": [f"{label}={value}" for label, value in _labels(owner).items()]}
             for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
-                with contextlib.suppress(_docker().errors.NotFound):
+                with contextlib.suppress(sdk().errors.NotFound):
                     container.remove(force=True, v=True)
                     removed.append(str(container.name))
             for network in client.networks.list(filters=ours):
-                with contextlib.suppress(_docker().errors.NotFound):
+                with contextlib.suppress(sdk().errors.NotFound):
                     network.remove()
                     removed.append(str(network.name))
         return removed
@@ -122,24 +119,24 @@ class DockerEngine:
         with self._networking:
             self._remove_network(self._connected(), name)
 
-    def _connected(self) -> docker.DockerClient:
+    def _connected(self) -> Any:
         with self._connecting:
             if self._client is None:
-                with _speaking("Docker"):
-                    self._client = _connect()
+                with speaking("Docker"):
+                    self._client = connect()
             return self._client
 
     @staticmethod
-    def _make_network(client: docker.DockerClient, name: str, owner: str, internal: bool) -> None:
+    def _make_network(client: Any, name: str, owner: str, internal: bool) -> None:
         if not any(network.name == name for network in client.networks.list(names=[name])):
             client.networks.create(name, driver="bridge", internal=internal, labels=_labels(owner))
 
     @staticmethod
-    def _remove_network(client: docker.DockerClient, name: str) -> None:
-        with contextlib.suppress(_docker().errors.APIError):  # others are on it, or it has gone
+    def _remove_network(client: Any, name: str) -> None:
+        with contextlib.suppress(sdk().errors.APIError):  # others are on it, or it has gone
             client.api.remove_network(name)
 
-    def _discard(self, client: docker.DockerClient, name: str, network: str | None) -> None:
+    def _discard(self, client: Any, name: str, network: str | None) -> None:
         """What is left of a start that failed; the engine may have failed, too."""
         with contextlib.suppress(Exception):
             client.api.remove_container(name, force=True, v=True)
@@ -189,7 +186,7 @@ class DockerContainer:
 
     def signal(self, number: int) -> None:
         if self.exit_code() is None:
-            with _speaking(self.name), contextlib.suppress(_docker().errors.APIError):  # it has just ended
+            with speaking(self.name), contextlib.suppress(sdk().errors.APIError):  # it has just ended
                 self._api.kill(self.name, number)
 
     def stop(self, grace: float, number: int = 15) -> int:
@@ -219,7 +216,7 @@ class DockerContainer:
     def _read_log(self, **options: int | str) -> Iterator[Line]:
         url = f"{self._api.base_url}/v{self._api.api_version}/containers/{self.name}/logs"
         what = {"stdout": 1, "stderr": 1, "timestamps": 1, **options}
-        with _speaking(self.name), self._api.get(url, params=what, stream=True, timeout=None) as answer:
+        with speaking(self.name), self._api.get(url, params=what, stream=True, timeout=None) as answer:
             if answer.status_code == 404:  # it has been removed, and its log with it
                 return
             answer.raise_for_status()
@@ -238,7 +235,7 @@ class DockerContainer:
     def memory_bytes(self) -> int | None:
         if self.exit_code() is not None:
             return None
-        with _speaking(self.name):
+        with speaking(self.name):
             used = self._api.stats(self.name, stream=False, one_shot=True).get("memory_stats", {})
         if "usage" not in used:
             return None
@@ -249,7 +246,7 @@ class DockerContainer:
     def out_of_memory(self) -> bool:
         if self.exit_code() is None:
             return False
-        with _speaking(self.name):
+        with speaking(self.name):
             return bool(self._api.inspect_container(self.name)["State"]["OOMKilled"])
 
     def remove(self) -> None:
@@ -258,17 +255,17 @@ class DockerContainer:
         self._removed = True
         with (
             contextlib.suppress(UserError),
-            _speaking(self.name),
-            contextlib.suppress(_docker().errors.NotFound),
+            speaking(self.name),
+            contextlib.suppress(sdk().errors.NotFound),
         ):
             self._api.remove_container(self.name, force=True, v=True)
-        with contextlib.suppress(UserError), _speaking(self.name):
+        with contextlib.suppress(UserError), speaking(self.name):
             self._engine.leave_network(self._network)
         self._ended.wait(_END_SECONDS)
 
     def _wait(self) -> None:
         try:
-            with _speaking(self.name):
+            with speaking(self.name):
                 self._code = int(self._api.wait(self.name, timeout=None)["StatusCode"])
         except UserError as error:
             if not self._removed:
@@ -279,69 +276,20 @@ class DockerContainer:
             self._ended.set()
 
 
-def _docker() -> Any:
-    """The SDK; imported at the first use, as it takes a third of a second."""
-    import docker
-
-    return docker
-
-
-def _connect() -> docker.DockerClient:
-    """As the command `docker` does: DOCKER_HOST, else the context in use: Docker Desktop has its own."""
-    sdk, options = _docker(), {"timeout": 60, "max_pool_size": 64}
-    context = None if "DOCKER_HOST" in os.environ else sdk.ContextAPI.get_current_context()
-    if context is None:
-        return sdk.from_env(**options)
-    return sdk.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, **options)
-
-
-@contextlib.contextmanager
-def _speaking(where: str) -> Iterator[None]:
-    """Makes a UserError of whatever goes wrong with the engine."""
-    import requests
-    import urllib3
-
-    errors = _docker().errors
-    try:
-        yield
-    except errors.ImageNotFound as error:
-        raise UserError(
-            f"image {where}",
-            "Docker has none of this name here.",
-            f"Build it (`docker build --tag {where} .`) or fetch it (`docker pull {where}`).",
-        ) from error
-    except errors.APIError as error:
-        said = str(error.explanation or error).strip().rstrip(".")
-        raise UserError(where, f"Docker refuses: {said}.", "Mend that and try again.") from error
-    except (
-        errors.DockerException,
-        requests.RequestException,
-        urllib3.exceptions.HTTPError,
-        OSError,
-    ) as error:
-        raise UserError(
-            where,
-            "the Docker engine does not answer.",
-            "Start it (see `docker info`), or run a checkout as host:PATH.",
-        ) from error
-
-
 def _labels(owner: str) -> dict[str, str]:
     return {_OURS: "1", _OWNER: owner}
 
 
 def _mounts(container: Container) -> list[Any]:
     return [
-        _docker().types.Mount(
-            mount.target, str(mount.source.resolve()), type="bind", read_only=mount.read_only
-        )
+        sdk().types.Mount(mount.target, str(mount.source.resolve()), type="bind", read_only=mount.read_only)
         for mount in container.mounts
     ]
 
 
 def _log_config() -> Any:
-    return _docker().types.LogConfig(type="json-file", config=_LOG_CONFIG)
+    return sdk().types.LogConfig(type="json-file", config=_LOG_CONFIG)
 
 
-def _endpoint(client: docker.DockerClient, host_name: str | None) -> Any:
+def _endpoint(client: Any, host_name: str | None) -> Any:
     return client.api.create_endpoint_config(aliases=[host_name] if host_name else [])

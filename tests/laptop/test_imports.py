@@ -16,7 +16,7 @@ ONLY_IN = {
     "boto3": ["aws.py"],
     "botocore": ["aws.py"],
     "moto": ["emulator"],
-    "docker": ["engines/docker.py"],
+    "docker": ["engines/docker_sdk.py"],
 }
 SLOW = {"boto3", "botocore", "moto", "docker", "rich", "requests", "urllib3", "cheroot"}
 

@@ -1,0 +1,57 @@
+"""The Docker SDK: the one place that imports it, and where whatever it raises becomes a UserError."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from longshore.errors import UserError
+
+
+def sdk() -> Any:
+    """The SDK; imported at the first use, as it takes a third of a second."""
+    import docker
+
+    return docker
+
+
+def connect() -> Any:
+    """As the command `docker` does: DOCKER_HOST, else the context in use: Docker Desktop has its own."""
+    docker, options = sdk(), {"timeout": 60, "max_pool_size": 64}
+    context = None if "DOCKER_HOST" in os.environ else docker.ContextAPI.get_current_context()
+    if context is None:
+        return docker.from_env(**options)
+    return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, **options)
+
+
+@contextlib.contextmanager
+def speaking(where: str) -> Iterator[None]:
+    """Makes a UserError of whatever goes wrong with the engine."""
+    import requests
+    import urllib3
+
+    errors = sdk().errors
+    try:
+        yield
+    except errors.ImageNotFound as error:
+        raise UserError(
+            f"image {where}",
+            "Docker has none of this name here.",
+            f"Build it (`docker build --tag {where} .`) or fetch it (`docker pull {where}`).",
+        ) from error
+    except errors.APIError as error:
+        said = str(error.explanation or error).strip().rstrip(".")
+        raise UserError(where, f"Docker refuses: {said}.", "Mend that and try again.") from error
+    except (
+        errors.DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
+        raise UserError(
+            where,
+            "the Docker engine does not answer.",
+            "Start it (see `docker info`), or run a checkout as host:PATH.",
+        ) from error
