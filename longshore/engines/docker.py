@@ -225,7 +225,7 @@ class DockerContainer:
     def pids(self) -> list[int]:
         if self.exit_code() is not None:
             return []
-        with _speaking(self.name):
+        with speaking(self.name):
             first = int(self._api.inspect_container(self.name)["State"]["Pid"])
             top = self._api.top(self.name)
         column = top["Titles"].index("PID")
