@@ -1,6 +1,8 @@
 # The commands to remember; `make` alone lists them. Only `make image` needs Docker, none needs root.
 PYTHON ?= python3
 IMAGE ?= longshore
+# Files of tests that run side by side. They wait for servers more than they compute; 0 for one after the other.
+TESTS_AT_ONCE ?= 3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
 SHELL_SCRIPTS := $(wildcard *.sh local_test/*.sh) .ci/run
@@ -35,7 +37,7 @@ demo: setup ## train the sample model, serve it, send it real requests
 	local_test/demo.sh
 
 test: setup ## run all tests; those in need of Docker are skipped where no engine answers
-	python -m pytest -q -rs $(ARGS)
+	python -m pytest -q -rs -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
 
 lint: setup ## ruff, mypy, shellcheck
 	ruff check .
