@@ -8,12 +8,16 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.hosting.invocation import invoke
+from longshore.emulator.hosting.streaming import invoke_with_stream
 from longshore.emulator.platform import Platform
 
 # (platform, endpoint's name, WSGI's environ and start_response) -> the body. Raises AwsError.
 Answer = Callable[[Platform, str, dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-ROUTES: dict[str, Answer] = {"invocations": invoke}
+ROUTES: dict[str, Answer] = {
+    "invocations": invoke,
+    "invocations-response-stream": invoke_with_stream,
+}
 
 
 def answer(

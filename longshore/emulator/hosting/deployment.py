@@ -13,7 +13,7 @@ from typing import Any
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.platform import Platform
-from longshore.limits import INVOCATION_SECONDS, STARTUP_SECONDS
+from longshore.limits import STARTUP_SECONDS
 
 _log = logging.getLogger("longshore.emulator")
 
@@ -171,11 +171,12 @@ class Deployment:
         instance = variant.lease(passed_over)
         return (variant, instance) if instance is not None else None
 
-    def stop(self) -> None:
-        """Drain and stop all instances."""
+    def stop(self, seconds: float) -> None:
+        """Stop all instances, once what is in flight has ended, or after so many seconds."""
         for variant in self.variants.values():
             variant.count = 0
-        stop_all([instance for variant in self.variants.values() for instance in variant.take(variant.size)])
+        leaving = [instance for variant in self.variants.values() for instance in variant.take(variant.size)]
+        stop_all(leaving, seconds)
 
 
 def start_all(instances: list[tuple[Instance, float]]) -> None:
@@ -196,11 +197,11 @@ def start_all(instances: list[tuple[Instance, float]]) -> None:
         raise failures[0]
 
 
-def stop_all(instances: list[Instance]) -> None:
-    """Drain and stop instances."""
+def stop_all(instances: list[Instance], seconds: float) -> None:
+    """Stop instances, each once what is in flight has ended, or after so many seconds."""
 
     def stop(instance: Instance) -> None:
-        instance.drain(INVOCATION_SECONDS)
+        instance.drain(seconds)
         instance.stop()
 
     _each(stop, instances)

@@ -12,7 +12,10 @@ from longshore.emulator.hosting.deployment import Deployment, start_all, stop_al
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.operations.models import model_containers
 from longshore.emulator.platform import Platform
+from longshore.limits import ASYNC_TIMEOUT_SECONDS_RANGE, INVOCATION_SECONDS
 
+# Every request has a time limit of its own, the longest of them this one (B6): it is never the first to end.
+_DRAIN_SECONDS = float(ASYNC_TIMEOUT_SECONDS_RANGE[1])
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -88,7 +91,7 @@ class Endpoints:
                 self._live[name] = fresh
             self._in_service(name, fresh)
             if old is not None:
-                old.stop()
+                old.stop(_DRAIN_SECONDS)
 
         self._platform.background(f"update endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -124,7 +127,7 @@ class Endpoints:
                 variant.add([one for name, one in added if name == variant.name])
                 leaving += variant.take(max(0, variant.size - variant.count))
             self._in_service(name, deployment)
-            stop_all(leaving)
+            stop_all(leaving, _DRAIN_SECONDS)
 
         self._platform.background(f"scale endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -137,7 +140,7 @@ class Endpoints:
         def work() -> None:
             try:
                 if deployment is not None:
-                    deployment.stop()
+                    deployment.stop(INVOCATION_SECONDS)
             finally:
                 self._platform.latency.forget(name)
                 self._records.delete("endpoint", name)

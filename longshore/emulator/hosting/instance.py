@@ -73,6 +73,13 @@ class Instance:
         """Whether it is to get requests."""
         return self._bad_pings < _BAD_PINGS and not self._leaving.is_set()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where its container listens."""
+        assert self.pool is not None
+        assert self.pool.port is not None
+        return self.pool.host, self.pool.port
+
     def lease(self) -> bool:
         """Count a request in; False where it is about to go, and takes none."""
         with self._condition:

@@ -10,7 +10,7 @@ import urllib3
 
 from longshore.emulator.bodies import in_blocks, read_limited
 from longshore.emulator.faults import AwsError, request_id
-from longshore.emulator.hosting.deployment import Variant
+from longshore.emulator.hosting.deployment import Deployment, Variant
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.platform import Platform
 from longshore.limits import (
@@ -36,7 +36,7 @@ _HONOURED = (
     "X-Amzn-SageMaker-New-Session-Id",
     "X-Amzn-SageMaker-Closed-Session-Id",
 )
-_TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
+TARGET_VARIANT = "X-Amzn-SageMaker-Target-Variant"
 
 
 def invoke(
@@ -44,9 +44,9 @@ def invoke(
 ) -> Iterable[bytes]:
     """The whole request, the whole answer; AwsError for all but a 2xx (A11, A12, A16)."""
     headers = passed_headers(environ)
-    check_in_service(platform, name)
+    in_service(platform, name)
     body = payload(environ, PAYLOAD_MB_REAL_TIME * MB)
-    variant, instance = lease(platform, name, headers.get(_TARGET_VARIANT))
+    variant, instance = lease(platform, name, headers.get(TARGET_VARIANT))
     tried: set[str] = set()
     while True:
         try:
@@ -66,7 +66,7 @@ def invoke(
             raise broken(platform, name, error) from None
         finally:
             instance.release()
-        variant, instance = lease(platform, name, headers.get(_TARGET_VARIANT), tried)
+        variant, instance = lease(platform, name, headers.get(TARGET_VARIANT), tried)
     if not 200 <= answer.status < 300:
         raise model_error(platform, name, answer.status, answer.data)
     kept = [(header, answer.headers[header]) for header in _HONOURED if header in answer.headers]
@@ -115,6 +115,20 @@ def check_in_service(platform: Platform, name: str) -> None:
     raise AwsError(
         "ValidationError", f"Endpoint {name} of account {platform.account} is not in service: it is {status}."
     )
+
+
+def in_service(platform: Platform, name: str, *, asynchronous: bool = False) -> Deployment:
+    """What answers for an endpoint now; AwsError where nothing does, or it is of the other kind (B6)."""
+    while (deployment := platform.endpoints.live(name)) is None:
+        check_in_service(platform, name)
+    if ("AsyncInferenceConfig" in deployment.config) != asynchronous:
+        raise AwsError(
+            "ValidationError",
+            f"Endpoint {name} of account {platform.account} is not asynchronous: call InvokeEndpoint."
+            if asynchronous
+            else f"Endpoint {name} of account {platform.account} is asynchronous: call InvokeEndpointAsync.",
+        )
+    return deployment
 
 
 def lease(
