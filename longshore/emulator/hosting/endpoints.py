@@ -139,6 +139,7 @@ class Endpoints:
 
         def work() -> None:
             try:
+                self._platform.backlogs.close(name)
                 if deployment is not None:
                     deployment.stop(INVOCATION_SECONDS)
             finally:
@@ -217,6 +218,7 @@ class Endpoints:
             EndpointConfigName=deployment.config["EndpointConfigName"],
             ProductionVariants=[_shown(deployment, variant) for variant in deployment.variants],
             DataCaptureConfig=_capture(deployment.config),
+            AsyncInferenceConfig=deployment.config.get("AsyncInferenceConfig"),
             FailureReason=None,
             _Config=_current(deployment),
             _Models=deployment.models,

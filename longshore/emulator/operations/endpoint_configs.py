@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.emulator.faults import AwsError
+from longshore.emulator.hosting.asynchronous import settings as asynchronous
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
 from longshore.emulator.platform import Platform
@@ -20,6 +21,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         raise AwsError(
             "ValidationException", "Variant names must be unique within an endpoint configuration."
         )
+    asynchronous.check(platform, request)
     record = {
         **request,
         "ProductionVariants": [_variant(platform, variant) for variant in request["ProductionVariants"]],
