@@ -72,7 +72,8 @@ def test_the_container_gets_the_headers_of_the_contract(asynchronous: Asynchrono
     }
 
 
-def test_a_large_input_goes_to_the_container_as_a_stream(asynchronous: Asynchronous, waits: str) -> None:
+def test_an_input_may_be_larger_than_real_time_takes(asynchronous: Asynchronous, waits: str) -> None:
+    """A12."""
     size = 40 * 2**20
     told = asynchronous.invoke(waits, "x" * size)
     assert asynchronous.stored(told["OutputLocation"]) == str(size).encode()
