@@ -171,12 +171,11 @@ class Deployment:
         instance = variant.lease(passed_over)
         return (variant, instance) if instance is not None else None
 
-    def stop(self, seconds: float) -> None:
-        """Stop all instances, once what is in flight has ended, or after so many seconds."""
+    def close(self) -> list[Instance]:
+        """All instances, out of turn, to be drained and stopped; none takes their place."""
         for variant in self.variants.values():
             variant.count = 0
-        leaving = [instance for variant in self.variants.values() for instance in variant.take(variant.size)]
-        stop_all(leaving, seconds)
+        return [instance for variant in self.variants.values() for instance in variant.take(variant.size)]
 
 
 def start_all(instances: list[tuple[Instance, float]]) -> None:

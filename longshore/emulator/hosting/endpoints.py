@@ -31,6 +31,7 @@ class Endpoints:
         self._records = platform.records
         self._lock = threading.Lock()
         self._live: dict[str, Deployment] = {}
+        self._leaving: dict[str, list[Instance]] = {}  # out of turn, with requests that may take long yet
 
     def create(self, name: str, config_name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
         """Make the record, 'Creating', and begin; the record."""
@@ -91,7 +92,7 @@ class Endpoints:
                 self._live[name] = fresh
             self._in_service(name, fresh)
             if old is not None:
-                old.stop(_DRAIN_SECONDS)
+                self._retire(name, old.close())
 
         self._platform.background(f"update endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -127,7 +128,7 @@ class Endpoints:
                 variant.add([one for name, one in added if name == variant.name])
                 leaving += variant.take(max(0, variant.size - variant.count))
             self._in_service(name, deployment)
-            stop_all(leaving, _DRAIN_SECONDS)
+            self._retire(name, leaving)
 
         self._platform.background(f"scale endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -136,17 +137,31 @@ class Endpoints:
         self._occupy(name, "Deleting", allowed=("InService", "Failed"))
         with self._lock:
             deployment = self._live.pop(name, None)
+            leaving = list(self._leaving.get(name, ()))
 
         def work() -> None:
             try:
                 self._platform.backlogs.close(name)
+                for instance in leaving:
+                    instance.hasten(INVOCATION_SECONDS)
                 if deployment is not None:
-                    deployment.stop(INVOCATION_SECONDS)
+                    stop_all(deployment.close(), INVOCATION_SECONDS)
             finally:
                 self._platform.latency.forget(name)
                 self._records.delete("endpoint", name)
 
         self._platform.background(f"delete endpoint {name}", work)
+
+    def _retire(self, name: str, instances: list[Instance]) -> None:
+        """Stop instances of an endpoint that goes on without them, each once what is in flight has ended."""
+        with self._lock:
+            self._leaving.setdefault(name, []).extend(instances)
+            deleted = name not in self._live
+        stop_all(instances, INVOCATION_SECONDS if deleted else _DRAIN_SECONDS)
+        with self._lock:
+            left = [one for one in self._leaving.pop(name) if one not in instances]
+            if left:
+                self._leaving[name] = left
 
     def live(self, name: str) -> Deployment | None:
         """What answers for an endpoint now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import shutil
 import threading
@@ -50,6 +51,7 @@ class Instance:
         self._in_flight = 0
         self._bad_pings = 0
         self._leaving = threading.Event()
+        self._drained_by = math.inf  # by time.monotonic()
 
     def start(self, seconds: float) -> None:
         """Lay out, start, and wait for a good ping, at most so long (A9)."""
@@ -100,10 +102,18 @@ class Instance:
             self._bad_pings = max(self._bad_pings, _BAD_PINGS)
 
     def drain(self, seconds: float) -> None:
-        """Take no more requests, and wait for those in flight."""
+        """Take no more requests, and wait for those in flight, at most so long; hasten() can shorten it."""
+        self.hasten(seconds)
+        with self._condition:
+            while self._in_flight and (left := self._drained_by - time.monotonic()) > 0:
+                self._condition.wait(left)
+
+    def hasten(self, seconds: float) -> None:
+        """Whoever drains it is to wait no longer than this from now on."""
         with self._condition:
             self._leaving.set()
-            self._condition.wait_for(lambda: self._in_flight == 0, seconds)
+            self._drained_by = min(self._drained_by, time.monotonic() + seconds)
+            self._condition.notify_all()
 
     def stop(self) -> None:
         """SIGTERM, 30 s, SIGKILL (A3), and away with it."""
