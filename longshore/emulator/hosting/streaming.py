@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from longshore.emulator.bodies import in_blocks
-from longshore.emulator.faults import request_id
+from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.hosting import event_stream
-from longshore.emulator.hosting.deployment import Variant
+from longshore.emulator.hosting.deployment import Variant, is_serverless
+from longshore.emulator.hosting.errors import broken, model_error, timed_out
 from longshore.emulator.hosting.exchange import BROKEN, Exchange, NotReached
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.hosting.invocation import (
     TARGET_VARIANT,
-    broken,
     in_service,
     lease,
-    model_error,
     passed_headers,
     payload,
-    timed_out,
 )
+from longshore.emulator.hosting.passage import Unreached, pass_through
+from longshore.emulator.hosting.targets import check_targets
+from longshore.emulator.parts import passed_on
 from longshore.emulator.platform import Platform
 from longshore.limits import ERROR_BODY_MAX, MB, PAYLOAD_MB_REAL_TIME, STREAM_SECONDS
 
@@ -40,15 +41,16 @@ def invoke_with_stream(
     """The whole request, the answer in pieces; AwsError for all that is wrong before its first one."""
     # Its caller's own Accept is for the stream, and that for the container is beside it.
     headers = passed_headers({**environ, "HTTP_ACCEPT": environ.get("HTTP_X_AMZN_SAGEMAKER_ACCEPT", "")})
-    in_service(platform, name)
+    if is_serverless(in_service(platform, name).config):
+        raise AwsError("ValidationError", f"Endpoint {name} is serverless, and streams no answers.")
     body = payload(environ, PAYLOAD_MB_REAL_TIME * MB)
-    variant, instance, exchange = _begin(platform, name, headers, body)
+    variant, instance, exchange, container = _begin(platform, name, headers, body)
     response = exchange.response
     if not 200 <= response.status < 300:
         said = exchange.head(_UTF8_MAX * ERROR_BODY_MAX)
         exchange.close()
         instance.release()
-        raise model_error(platform, name, response.status, said)
+        raise model_error(platform, name, response.status, said, container)
     told = {
         "X-Amzn-SageMaker-Content-Type": response.headers["Content-Type"],
         "X-Amzn-SageMaker-Custom-Attributes": response.headers["X-Amzn-SageMaker-Custom-Attributes"],
@@ -67,29 +69,38 @@ def invoke_with_stream(
 
 def _begin(
     platform: Platform, name: str, headers: dict[str, str], body: bytes
-) -> tuple[Variant, Instance, Exchange]:
-    """An instance that has begun to answer, with the request counted in."""
+) -> tuple[Variant, Instance, Exchange, str]:
+    """An instance that has begun to answer, with the request counted in, and the container that answers.
+
+    In a pipeline that is the last one; the others answer as a whole.
+    """
     tried: set[str] = set()
     while True:
         variant, instance = lease(platform, name, headers.get(TARGET_VARIANT), tried)
         exchange = None
         try:
-            exchange = Exchange(instance.address, STREAM_SECONDS)
-            exchange.send(headers, in_blocks(body), len(body))
-            return variant, instance, exchange
+            check_targets(name, variant.model, headers)
+            *before, last = instance.way(headers)
+            sent, told = body, headers
+            if before:
+                answer = pass_through(platform, name, instance, before, headers, body)
+                sent, told = answer.data, passed_on(headers, answer.headers.get("Content-Type"))
+            exchange = Exchange(last.address, STREAM_SECONDS)
+            exchange.send(told, in_blocks(sent), len(sent))
+            return variant, instance, exchange, last.name
         except BaseException as error:
             if exchange is not None:
                 exchange.close()
             instance.release()
-            if isinstance(error, NotReached):
+            if isinstance(error, Unreached) or (isinstance(error, NotReached) and not before):
                 instance.suspect()
                 tried.add(instance.id)
                 continue
             if isinstance(error, TimeoutError):
-                raise timed_out(platform, name) from None
-            if isinstance(error, BROKEN):
+                raise timed_out(platform, name, last.name) from None
+            if isinstance(error, (NotReached, *BROKEN)):
                 instance.suspect()
-                raise broken(platform, name, error) from None
+                raise broken(platform, name, error, last.name) from None
             raise
 
 

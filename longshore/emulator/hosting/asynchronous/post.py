@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -13,8 +14,10 @@ from typing import IO, NamedTuple
 from longshore.emulator.bodies import BLOCK
 from longshore.emulator.books import Books
 from longshore.emulator.faults import AwsError
-from longshore.emulator.hosting.exchange import BROKEN, Exchange
+from longshore.emulator.hosting.exchange import BROKEN, Exchange, NotReached
+from longshore.emulator.hosting.hosted import HostedContainer
 from longshore.emulator.hosting.instance import Instance
+from longshore.emulator.parts import passed_on
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -46,27 +49,54 @@ class Failed(Exception):
 
 
 def post(platform: Platform, invocation: Record, instance: Instance) -> Answer:
-    """Raises Failed; NotReached where another try is due, because the container knows nothing of this one."""
-    with _open(platform.books, invocation) as (body, size):
-        seconds = invocation["InvocationTimeoutSeconds"]
-        with Exchange(instance.address, seconds) as exchange:
-            try:
-                exchange.send(_headers(invocation), _blocks(body), size)
-                return _answer(exchange, platform.folder)
-            except TimeoutError:
-                raise Failed(
-                    "ClientError: Your invocation timed out while waiting for a response from container "
-                    f"primary: it had {seconds} s (InvocationTimeoutSeconds)."
-                ) from None
-            except BROKEN:
-                instance.suspect()
-                raise Failed(
-                    "ClientError: The container closed the connection before it had answered. See the "
-                    "SageMaker Endpoint logs in your account for more information."
-                ) from None
+    """Raises Failed; NotReached where another try is due, because no container knows anything of this one.
+
+    In a pipeline each container gets what the one before answered, and all have the time together (B5).
+    """
+    seconds = invocation["InvocationTimeoutSeconds"]
+    deadline = time.monotonic() + seconds
+    headers = _headers(invocation)
+    first, *others = instance.way(headers)
+    with contextlib.ExitStack() as kept:
+        body, size = kept.enter_context(_open(platform.books, invocation))
+        try:
+            container = first
+            answer = _pass(container, headers, body, size, deadline, platform.folder)
+            for container in others:
+                kept.callback(answer.path.unlink)
+                body, size = kept.enter_context(answer.path.open("rb")), answer.path.stat().st_size
+                headers = passed_on(headers, answer.content_type)
+                answer = _pass(container, headers, body, size, deadline, platform.folder)
+        except TimeoutError:
+            raise Failed(
+                f"ClientError: Your invocation timed out while waiting for a response from container "
+                f"{container.name}: it had {seconds} s (InvocationTimeoutSeconds)."
+            ) from None
+        except (NotReached, *BROKEN) as error:
+            if isinstance(error, NotReached) and container is first:
+                raise
+            instance.suspect()
+            raise Failed(
+                "ClientError: The container closed the connection before it had answered. See the "
+                "SageMaker Endpoint logs in your account for more information."
+            ) from None
+        return answer
 
 
-def _answer(exchange: Exchange, folder: Path) -> Answer:
+def _pass(
+    container: HostedContainer,
+    headers: dict[str, str],
+    body: IO[bytes],
+    size: int,
+    deadline: float,
+    folder: Path,
+) -> Answer:
+    with Exchange(container.address, deadline - time.monotonic()) as exchange:
+        exchange.send(headers, _blocks(body), size)
+        return _answer(exchange, container.name, folder)
+
+
+def _answer(exchange: Exchange, container: str, folder: Path) -> Answer:
     response = exchange.response
     content_type = response.headers["Content-Type"]
     if not 200 <= response.status < 300:
@@ -78,13 +108,13 @@ def _answer(exchange: Exchange, folder: Path) -> Answer:
             "logs in your account for more information.",
             said,
             content_type,
-            f'Received {kind} error ({response.status}) from primary with message "{text}"',
+            f'Received {kind} error ({response.status}) from {container} with message "{text}"',
         )
     if response.length is None:
         # Reported of real endpoints, which take chunked answers only where somebody asked for a stream.
         raise Failed(
-            "ClientError: The response from container primary did not specify the required Content-Length "
-            "header."
+            f"ClientError: The response from container {container} did not specify the required "
+            "Content-Length header."
         )
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix="async-", delete=False) as file:

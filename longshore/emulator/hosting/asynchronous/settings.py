@@ -7,6 +7,7 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs.inputs import check_bucket
+from longshore.emulator.parts import is_direct, parts
 from longshore.emulator.platform import Platform
 
 _CONCURRENCY = 4  # where the configuration leaves it to SageMaker, which does not say what it takes
@@ -16,8 +17,14 @@ def check(platform: Platform, request: Mapping[str, Any]) -> None:
     """AwsError where a CreateEndpointConfig asks for what cannot be; nothing where it is not asynchronous."""
     if "AsyncInferenceConfig" not in request:
         return
-    if any("ServerlessConfig" in variant for variant in request["ProductionVariants"]):
-        raise AwsError("ValidationException", "AsyncInferenceConfig and ServerlessConfig exclude each other.")
+    for variant in request["ProductionVariants"]:
+        model = platform.records.get("model", variant["ModelName"])
+        if is_direct(model) or any(part.is_multi_model for part in parts(model)):
+            raise AwsError(
+                "ValidationException",
+                "An asynchronous invocation names neither a model nor a container: AsyncInferenceConfig goes "
+                "with multi-model containers and direct invocation as little as with ServerlessConfig.",
+            )
     output = request["AsyncInferenceConfig"]["OutputConfig"]
     if "S3OutputPath" not in output:
         raise AwsError(

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
+from longshore.emulator.parts import passed_on
 from longshore.limits import ERROR_BODY_MAX
 
 _BLOCK = 1 << 16
@@ -52,15 +53,10 @@ class Sender:
 
     def send(self, body: bytes, where: str) -> bytes:
         """The answer to a body; Failure, which names `where` it came from, after the last try."""
+        headers = self._headers
         for address in self._addresses:
-            out = bytearray()
-
-            def once(address: Address = address, body: bytes = body, out: bytearray = out) -> None:
-                out.clear()
-                self._once(address, [body] if self._chunked else body, out.extend)
-
-            self._repeat(once, where)
-            body = bytes(out)
+            body, content_type = self._through(address, headers, body, where)
+            headers = passed_on(headers, content_type)
         return body
 
     def stream(
@@ -69,11 +65,11 @@ class Sender:
         """The same for a whole object as it is read, and an answer that goes to a file as it comes."""
         start = spool.tell()
 
-        def once() -> None:
+        def once() -> str | None:
             spool.seek(start)
             spool.truncate()
             with source() as stream:
-                self._once(self._addresses[0], _blocks(stream), spool.write)
+                return self._once(self._addresses[0], self._headers, _blocks(stream), spool.write)
 
         self._repeat(once, where)
 
@@ -82,7 +78,20 @@ class Sender:
         """Whether stream() may be used: a pipeline's answers in between would have to be kept somewhere."""
         return len(self._addresses) == 1
 
-    def _repeat(self, once: Callable[[], None], where: str) -> None:
+    def _through(
+        self, address: Address, headers: dict[str, str], body: bytes, where: str
+    ) -> tuple[bytes, str | None]:
+        """One container's answer, and its Content-Type."""
+        out = bytearray()
+
+        def once() -> str | None:
+            out.clear()
+            return self._once(address, headers, [body] if self._chunked else body, out.extend)
+
+        content_type = self._repeat(once, where)
+        return bytes(out), content_type
+
+    def _repeat(self, once: Callable[[], str | None], where: str) -> str | None:
         for number in range(self._retries + 1):
             try:
                 return once()
@@ -96,11 +105,14 @@ class Sender:
                 raise Failure(f"ClientError: {where}: the container {failure}") from None
         return None
 
-    def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
+    def _once(
+        self, address: Address, headers: dict[str, str], body: bytes | Iterable[bytes], sink: Sink
+    ) -> str | None:
+        """The answer's Content-Type; its body is in the sink."""
         deadline = time.monotonic() + self._timeout
         kept: dict[Any, Any] = self._kept.__dict__
         try:
-            connection, response = self._begin(kept.pop(address, None), address, body)
+            connection, response = self._begin(kept.pop(address, None), address, headers, body)
             self._read(connection, response, deadline, sink)
         except TimeoutError:
             raise _Again(f"did not answer within {self._timeout:.0f} s") from None
@@ -110,22 +122,27 @@ class Sender:
             connection.close()
         else:
             kept[address] = connection
+        return response.headers["Content-Type"]
 
     def _begin(
-        self, kept: _Connection | None, address: Address, body: bytes | Iterable[bytes]
+        self,
+        kept: _Connection | None,
+        address: Address,
+        headers: dict[str, str],
+        body: bytes | Iterable[bytes],
     ) -> tuple[_Connection, http.client.HTTPResponse]:
         """The answer's head, on the connection that was kept, unless its other end has closed it."""
         if kept is not None and isinstance(body, bytes):
             try:
                 kept.sock.settimeout(self._timeout)
-                kept.request("POST", "/invocations", body, self._headers)
+                kept.request("POST", "/invocations", body, headers)
                 return kept, kept.getresponse()
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 pass
         if kept is not None:
             kept.close()
         connection = _Connection(*address, timeout=self._timeout)
-        connection.request("POST", "/invocations", body, self._headers)
+        connection.request("POST", "/invocations", body, headers)
         return connection, connection.getresponse()
 
     def _read(
