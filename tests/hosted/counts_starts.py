@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Answers with its process number, once the file that the body names is there; at once to an empty body."""
+"""Answers with its process number, once the file that the body names is there; at once to an empty body.
+
+That it waits for PATH it says by a file PATH.begun.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         path = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if path:
+            pathlib.Path(f"{path}.begun").touch()
         while path and not pathlib.Path(path).exists():
             time.sleep(0.01)
         self._answer(str(os.getpid()).encode())

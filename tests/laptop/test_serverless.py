@@ -145,15 +145,9 @@ def test_it_is_described_with_its_concurrency_which_can_be_changed(
     assert len(starts.living) == 1
     before = len(starts.pids)
     calls = Calls(hosting, name, tmp_path / "gate", 1)
-
-    def throttled() -> bool:
-        try:
-            hosting.invoke(name, "")
-        except ClientError as error:
-            return bool(error.response["Error"]["Code"] == "ThrottlingException")
-        return False
-
-    wait_until(throttled, "the one is busy")
+    wait_until(Path(f"{tmp_path / 'gate'}.begun").exists, "the one is busy")
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        hosting.invoke(name, "")
     calls.end()
     assert len(starts.pids) == before
     for change, message in (
