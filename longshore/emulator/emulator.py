@@ -76,6 +76,7 @@ class Emulator:
             server.wsgi_app = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})
             threading.Thread(target=server.serve, name="server", daemon=True).start()
             self.platform.endpoints.resume()
+            self.platform.backlogs.resume()
             self._undo = undo.pop_all()
 
     @property

@@ -18,6 +18,7 @@ from longshore.emulator.records import Records
 from longshore.engines.base import Choose
 
 if TYPE_CHECKING:
+    from longshore.emulator.hosting.asynchronous.backlog import Backlogs
     from longshore.emulator.hosting.endpoints import Endpoints
 
 _log = logging.getLogger("longshore.emulator")
@@ -44,11 +45,15 @@ class Platform:
     jobs: RunningJobs = field(default_factory=RunningJobs)
     latency: Latency = field(default_factory=Latency)
     endpoints: Endpoints = field(init=False)
+    backlogs: Backlogs = field(init=False)
 
     def __post_init__(self) -> None:
-        from longshore.emulator.hosting.endpoints import Endpoints  # which needs this module
+        # Both need this module.
+        from longshore.emulator.hosting.asynchronous.backlog import Backlogs
+        from longshore.emulator.hosting.endpoints import Endpoints
 
         self.endpoints = Endpoints(self)
+        self.backlogs = Backlogs(self)
 
     def container_environment(self) -> dict[str, str]:
         """What SageMaker sets in every container. The keys are no secret: they open this emulator alone."""

@@ -21,7 +21,15 @@ from longshore.emulator.faults import AwsError, not_found
 _STEPS = 50  # statuses that are remembered of each record
 
 Record = dict[str, Any]
-KindName = Literal["model", "endpoint-config", "endpoint", "training-job", "transform-job", "processing-job"]
+KindName = Literal[
+    "model",
+    "endpoint-config",
+    "endpoint",
+    "async-invocation",
+    "training-job",
+    "transform-job",
+    "processing-job",
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ KINDS: dict[KindName, Kind] = {
         Kind("model", "model", "Model", None),
         Kind("endpoint-config", "endpoint configuration", "EndpointConfig", None),
         Kind("endpoint", "endpoint", "Endpoint", "EndpointStatus"),
+        Kind("async-invocation", "asynchronous invocation", "AsyncInvocation", None),
         Kind("training-job", "training job", "TrainingJob", "TrainingJobStatus"),
         Kind("transform-job", "transform job", "TransformJob", "TransformJobStatus"),
         Kind("processing-job", "processing job", "ProcessingJob", "ProcessingJobStatus"),

@@ -168,6 +168,7 @@ class _Connection(cheroot_server.HTTPConnection):
 class _Gateway(wsgi.Gateway_10):
     def get_environ(self) -> Any:
         environ = super().get_environ()  # type: ignore[no-untyped-call]
+        environ["longshore.socket"] = self.req.conn.socket  # to see whether a client is still there
         kept = {}
         for raw in self.req.inheaders:
             name = raw.decode("latin-1")

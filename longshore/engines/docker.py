@@ -217,7 +217,7 @@ class DockerContainer:
         url = f"{self._api.base_url}/v{self._api.api_version}/containers/{self.name}/logs"
         what = {"stdout": 1, "stderr": 1, "timestamps": 1, **options}
         with speaking(self.name), self._api.get(url, params=what, stream=True, timeout=None) as answer:
-            if answer.status_code == 404:  # it has been removed, and its log with it
+            if answer.status_code in (404, 409):  # it has been removed, and its log with it, or is just being
                 return
             answer.raise_for_status()
             yield from docker_answers.lines(answer.raw)

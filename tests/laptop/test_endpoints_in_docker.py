@@ -31,8 +31,9 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An image with tests/hosted/talks.py."""
     context = tmp_path_factory.mktemp("image")
     shutil.copy(HOSTED / "talks.py", context)
-    (context / "Dockerfile").write_text(_DOCKERFILE)
     tag = f"longshore-test-talks-{uuid.uuid4().hex[:8]}"
+    # The label makes it another image than the same tests build beside these: containers are found by image.
+    (context / "Dockerfile").write_text(f"{_DOCKERFILE}LABEL of={tag}\n")
     built = docker.build(tag, context)
     assert built.returncode == 0, built.stderr
     yield tag

@@ -16,6 +16,7 @@ _IN_OTHER_WORDS = {
     "ENVIRONMENT_BYTES_MAX": ["32 KB"],
     "ACCEPT_SECONDS": ["250 ms"],
     "STREAM_SECONDS": ["8 min"],
+    "ASYNC_NOTICE_BYTES_MAX": ["128 KB"],
     "SERVERLESS_MEMORY_MB": ["1024 to 6144 MB", "steps of 1024"],
     "SERVERLESS_STARTUP_SECONDS": ["3 min"],
     "SERVERLESS_IMAGE_BYTES_MAX": ["10 GB"],
@@ -55,6 +56,7 @@ def test_each_limit_is_in_the_row_of_the_rule_it_cites() -> None:
 def test_numbers_in_other_words_are_the_same() -> None:
     assert limits.STARTUP_SECONDS == limits.STREAM_SECONDS == 8 * 60
     assert limits.ENVIRONMENT_BYTES_MAX == 32 * 1024
+    assert limits.ASYNC_NOTICE_BYTES_MAX == 128 * 1024
     assert limits.ACCEPT_SECONDS == 250 / 1000
     assert limits.SERVERLESS_MEMORY_MB == (1024, 2048, 3072, 4096, 5120, 6144)
     assert limits.SERVERLESS_STARTUP_SECONDS == 3 * 60

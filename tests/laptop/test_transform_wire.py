@@ -35,9 +35,7 @@ def server(*answers: bytes, closes: bool = True) -> Iterator[tuple[Connection, l
 
         thread = threading.Thread(target=serve)
         thread.start()
-        connection = Connection(
-            listening.getsockname(), "/invocations", {"Accept": "text/csv"}, time.monotonic() + 30
-        )
+        connection = Connection(listening.getsockname(), "/invocations", time.monotonic() + 30)
         try:
             yield connection, seen
         finally:
@@ -46,7 +44,7 @@ def server(*answers: bytes, closes: bool = True) -> Iterator[tuple[Connection, l
 
 
 def ask(connection: Connection, body: bytes | list[bytes] = b"x", seconds: float = 30) -> tuple[int, bytes]:
-    answer = connection.post(body, time.monotonic() + seconds)
+    answer = connection.post({"Accept": "text/csv"}, body, time.monotonic() + seconds)
     return answer.status, b"".join(connection.blocks(answer))
 
 

@@ -44,7 +44,7 @@ class Hosting:
     def __init__(self, emulator: EmulatorProcess) -> None:
         self.emulator = emulator
         self.sagemaker = emulator.client("sagemaker")
-        self._unchecked: Any = None
+        self._unchecked: dict[str, Any] = {}
         self.runtime = emulator.client("sagemaker-runtime")
 
     def model(self, program: str = "talks", **container: Any) -> str:
@@ -56,14 +56,14 @@ class Hosting:
         )
         return name
 
-    def config(self, *variants: dict[str, Any]) -> str:
-        """A configuration of these variants; what one does not say is filled in."""
+    def config(self, *variants: dict[str, Any], **more: Any) -> str:
+        """A configuration of these variants; what one does not say is filled in. more: further members."""
         name = f"config-{next(_numbers)}"
         whole = [
             {"VariantName": f"v{number}", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1, **variant}
             for number, variant in enumerate(variants, 1)
         ]
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=whole)
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=whole, **more)
         return name
 
     def create(self, config: str) -> str:
@@ -96,18 +96,18 @@ class Hosting:
         told: bytes = answer["Body"].read()
         return told
 
-    def unchecked(self, operation: str, request: dict[str, Any]) -> Any:
+    def unchecked(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> Any:
         """Call SageMaker without the checks that boto3 makes itself."""
-        if self._unchecked is None:
-            self._unchecked = boto3.client(
-                "sagemaker",
+        if service not in self._unchecked:
+            self._unchecked[service] = boto3.client(
+                service,
                 endpoint_url=self.emulator.address,
                 region_name=REGION,
                 aws_access_key_id="longshore",
                 aws_secret_access_key="longshore",
                 config=Config(parameter_validation=False, retries={"max_attempts": 0}),
             )
-        return getattr(self._unchecked, operation)(**request)
+        return getattr(self._unchecked[service], operation)(**request)
 
     def names(self) -> list[str]:
         pages = self.sagemaker.get_paginator("list_endpoints").paginate()

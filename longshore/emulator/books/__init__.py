@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patched import filter_by_prefix, keep_on
+from longshore.emulator.books.patched import deliver_over_http, filter_by_prefix, keep_on
 from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 
@@ -191,13 +191,15 @@ class Books:
 
     # SNS
 
-    def publish(self, topic: str, message: str, subject: str | None = None) -> None:
-        """Send a message to a topic's subscribers, HTTP addresses too; nothing where there is no topic."""
+    def publish(self, topic: str, message: str) -> bool:
+        """Send a message to a topic's subscribers, HTTP addresses too; False where there is no topic."""
+        deliver_over_http()
         from moto.sns.models import sns_backends
 
         found = sns_backends[self.account][self.region].topics.get(topic)
         if found is not None:
-            found.publish(message, subject=subject)
+            found.publish(message)
+        return found is not None
 
     @property
     def _s3(self) -> Any:

@@ -1,17 +1,24 @@
 """What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together; the
-streams that FilterLogEvents looks at.
+streams that FilterLogEvents looks at; how SNS calls an HTTP address.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from longshore.emulator.books.objects import Content, Shelf
+
+_log = logging.getLogger("longshore.emulator")
+
+_DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
 
 
 def keep_on(shelf: Shelf) -> None:
@@ -95,3 +102,33 @@ def filter_by_prefix() -> None:
         return str(known(response))
 
     responses.LogsResponse.filter_log_events = filter_log_events
+
+
+def deliver_over_http() -> None:
+    """From now on a subscriber's address that is gone, or hangs, holds up none of the others; moto waits for
+    ever, and gives up at the first failure. The headers are SNS's.
+    """
+    from moto.sns import models as real
+
+    class _Requests:
+        @staticmethod
+        def post(url: str, *, json: dict[str, Any], headers: dict[str, str]) -> None:
+            _deliver(url, json, headers)
+
+    models: Any = real
+    models.requests = _Requests
+
+
+def _deliver(url: str, message: dict[str, Any], headers: dict[str, str]) -> None:
+    about = {
+        "x-amz-sns-message-type": message["Type"],
+        "x-amz-sns-message-id": message["MessageId"],
+        "x-amz-sns-topic-arn": message["TopicArn"],
+    }
+    try:
+        with urllib3.PoolManager(retries=False, timeout=_DELIVERY_SECONDS) as http:
+            status = http.request("POST", url, body=json.dumps(message), headers={**headers, **about}).status
+        if status >= 400:
+            _log.warning("SNS: %s answered %d", url, status)
+    except urllib3.exceptions.HTTPError as error:
+        _log.warning("SNS: %s did not take a message: %s", url, error)

@@ -13,7 +13,12 @@ from typing import Any
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.hosting.instance import Instance
 from longshore.emulator.platform import Platform
-from longshore.limits import INVOCATION_SECONDS, STARTUP_SECONDS
+from longshore.limits import (
+    INVOCATION_SECONDS,
+    PAYLOAD_MB_REAL_TIME,
+    PAYLOAD_MB_SERVERLESS,
+    STARTUP_SECONDS,
+)
 
 _log = logging.getLogger("longshore.emulator")
 
@@ -31,7 +36,7 @@ class Variant:
         self.settings = settings
         self.model = model
         self.weight: float = settings["InitialVariantWeight"]
-        self.count: int = settings["InitialInstanceCount"]
+        self.count: int = settings.get("InitialInstanceCount", 0)
         self._platform = platform
         self._endpoint = endpoint
         self._lock = threading.Lock()
@@ -51,6 +56,14 @@ class Variant:
     def new_instance(self) -> Instance:
         """One that has not been started."""
         return Instance(self._platform, self._endpoint, self.name, self.model)
+
+    def first_instances(self) -> list[Instance]:
+        """Those that have to be healthy before the variant is in service; none has been started."""
+        return [self.new_instance() for _ in range(self.count)]
+
+    def begin(self, instances: list[Instance]) -> None:
+        """The first instances are healthy: go into service."""
+        self.add(instances)
 
     def add(self, instances: Iterable[Instance]) -> None:
         """Let healthy ones take their turn, and see that each is replaced when it dies."""
@@ -91,12 +104,37 @@ class Variant:
             "DesiredInstanceCount": self.count,
         }
 
+    def current_settings(self) -> dict[str, Any]:
+        """As in the endpoint configuration, with the weight and the count of now."""
+        return {**self.settings, "InitialVariantWeight": self.weight, "InitialInstanceCount": self.count}
+
+    def check_change(self, change: dict[str, Any]) -> None:
+        """AwsError where UpdateEndpointWeightsAndCapacities asks what this variant cannot be."""
+        if "ServerlessUpdateConfig" in change:
+            raise AwsError("ValidationException", f"Variant {self.name} is not serverless.")
+
+    def wanted_count(self, change: dict[str, Any]) -> int:
+        """How many instances a change wants to be there at least."""
+        return int(change.get("DesiredInstanceCount", self.count))
+
+    def apply(self, change: dict[str, Any], added: Iterable[Instance]) -> list[Instance]:
+        """Make the change, for which these healthy instances were started; those that are to be stopped."""
+        self.weight = change.get("DesiredWeight", self.weight)
+        self.count = self.wanted_count(change)
+        self.add(added)
+        return self.take(max(0, self.size - self.count))
+
+    def close(self) -> list[Instance]:
+        """It goes: all instances, out of turn."""
+        self.count = 0
+        return self.take(self.size)
+
     def _watch(self, instance: Instance) -> None:
         why = instance.watch()
         if why is None:
             return
         _log.warning(
-            "endpoint %s: instance %s is replaced: %s.%s",
+            "endpoint %s: instance %s is taken out: %s.%s",
             self._endpoint,
             instance.id,
             why,
@@ -136,23 +174,27 @@ class Deployment:
     def __init__(
         self, platform: Platform, endpoint: str, config: dict[str, Any], models: dict[str, Any]
     ) -> None:
+        from longshore.emulator.hosting.serverless import ServerlessVariant  # which needs this module
+
         self.config = config
         self.models = models
-        self.variants = {
-            settings["VariantName"]: Variant(platform, endpoint, settings, models[settings["ModelName"]])
-            for settings in config["ProductionVariants"]
-        }
+        self.variants: dict[str, Variant] = {}
+        for settings in config["ProductionVariants"]:
+            kind = ServerlessVariant if "ServerlessConfig" in settings else Variant
+            model = models[settings["ModelName"]]
+            self.variants[settings["VariantName"]] = kind(platform, endpoint, settings, model)
+
+    @property
+    def payload_mb(self) -> int:
+        """The longest body that it takes (A12)."""
+        return PAYLOAD_MB_SERVERLESS if is_serverless(self.config) else PAYLOAD_MB_REAL_TIME
 
     def start(self) -> None:
         """Start all instances, several at a time; Failure, with nothing left, where one is not healthy."""
-        wanted = [
-            (variant, variant.new_instance())
-            for variant in self.variants.values()
-            for _ in range(variant.count)
-        ]
-        start_all([(instance, variant.startup_seconds) for variant, instance in wanted])
-        for variant, instance in wanted:
-            variant.add([instance])
+        first = [(variant, variant.first_instances()) for variant in self.variants.values()]
+        start_all([(one, variant.startup_seconds) for variant, instances in first for one in instances])
+        for variant, instances in first:
+            variant.begin(instances)
 
     def lease(self, target: str | None, passed_over: set[str]) -> tuple[Variant, Instance] | None:
         """A variant by weight, or the one that is asked for, and its next instance."""
@@ -171,11 +213,14 @@ class Deployment:
         instance = variant.lease(passed_over)
         return (variant, instance) if instance is not None else None
 
-    def stop(self) -> None:
-        """Drain and stop all instances."""
-        for variant in self.variants.values():
-            variant.count = 0
-        stop_all([instance for variant in self.variants.values() for instance in variant.take(variant.size)])
+    def close(self) -> list[Instance]:
+        """All instances, out of turn, to be drained and stopped; none takes their place."""
+        return [instance for variant in self.variants.values() for instance in variant.close()]
+
+
+def is_serverless(config: dict[str, Any]) -> bool:
+    """Whether an endpoint configuration's variant is; then it has no other."""
+    return any("ServerlessConfig" in settings for settings in config["ProductionVariants"])
 
 
 def start_all(instances: list[tuple[Instance, float]]) -> None:
@@ -196,11 +241,11 @@ def start_all(instances: list[tuple[Instance, float]]) -> None:
         raise failures[0]
 
 
-def stop_all(instances: list[Instance]) -> None:
-    """Drain and stop instances."""
+def stop_all(instances: list[Instance], seconds: float = INVOCATION_SECONDS) -> None:
+    """Stop instances, each once what is in flight has ended, or after so many seconds."""
 
     def stop(instance: Instance) -> None:
-        instance.drain(INVOCATION_SECONDS)
+        instance.drain(seconds)
         instance.stop()
 
     _each(stop, instances)

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from longshore.emulator.faults import AwsError, Failure
-from longshore.emulator.hosting.deployment import Deployment, start_all, stop_all
+from longshore.emulator.hosting.deployment import Deployment, is_serverless, start_all, stop_all
 from longshore.emulator.hosting.instance import Instance
-from longshore.emulator.operations.models import model_containers
+from longshore.emulator.parts import model_containers
 from longshore.emulator.platform import Platform
+from longshore.limits import ASYNC_TIMEOUT_SECONDS_RANGE, INVOCATION_SECONDS
 
+# Every request has a time limit of its own, the longest of them this one (B6): it is never the first to end.
+_DRAIN_SECONDS = float(ASYNC_TIMEOUT_SECONDS_RANGE[1])
 _BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -28,6 +31,7 @@ class Endpoints:
         self._records = platform.records
         self._lock = threading.Lock()
         self._live: dict[str, Deployment] = {}
+        self._leaving: dict[str, list[Instance]] = {}  # out of turn, with requests that may take long yet
 
     def create(self, name: str, config_name: str, tags: list[dict[str, str]]) -> dict[str, Any]:
         """Make the record, 'Creating', and begin; the record."""
@@ -65,8 +69,13 @@ class Endpoints:
         'DesiredInstanceCount', 'DesiredWeight'.
         """
         config, models = self._snapshot(config_name)
-        self._occupy(name, "Updating")
         old = self._live.get(name)
+        if old is not None and is_serverless(config) and not is_serverless(old.config):
+            raise AwsError(
+                "ValidationException",
+                "An endpoint whose variants have instances cannot be made serverless: create another one.",
+            )
+        self._occupy(name, "Updating")
         if keep_variants and old is not None:
             config = {
                 **config,
@@ -88,7 +97,7 @@ class Endpoints:
                 self._live[name] = fresh
             self._in_service(name, fresh)
             if old is not None:
-                old.stop()
+                self._retire(name, old.close())
 
         self._platform.background(f"update endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -100,6 +109,8 @@ class Endpoints:
         for change in wanted:
             if deployment is not None and change["VariantName"] not in deployment.variants:
                 raise AwsError("ValidationException", f"The endpoint has no variant {change['VariantName']}.")
+            if deployment is not None:
+                deployment.variants[change["VariantName"]].check_change(change)
         self._occupy(name, "Updating")
         assert deployment is not None
 
@@ -107,7 +118,7 @@ class Endpoints:
             added: list[tuple[str, Instance]] = []
             for change in wanted:
                 variant = deployment.variants[change["VariantName"]]
-                more = change.get("DesiredInstanceCount", variant.count) - variant.count
+                more = variant.wanted_count(change) - variant.count
                 added += [(variant.name, variant.new_instance()) for _ in range(max(0, more))]
             try:
                 start_all([(one, deployment.variants[variant].startup_seconds) for variant, one in added])
@@ -119,12 +130,9 @@ class Endpoints:
             leaving: list[Instance] = []
             for change in wanted:
                 variant = deployment.variants[change["VariantName"]]
-                variant.weight = change.get("DesiredWeight", variant.weight)
-                variant.count = change.get("DesiredInstanceCount", variant.count)
-                variant.add([one for name, one in added if name == variant.name])
-                leaving += variant.take(max(0, variant.size - variant.count))
+                leaving += variant.apply(change, [one for name, one in added if name == variant.name])
             self._in_service(name, deployment)
-            stop_all(leaving)
+            self._retire(name, leaving)
 
         self._platform.background(f"scale endpoint {name}", self._guarded(name, work, "InService"))
 
@@ -133,16 +141,31 @@ class Endpoints:
         self._occupy(name, "Deleting", allowed=("InService", "Failed"))
         with self._lock:
             deployment = self._live.pop(name, None)
+            leaving = list(self._leaving.get(name, ()))
 
         def work() -> None:
             try:
+                self._platform.backlogs.close(name)
+                for instance in leaving:
+                    instance.hasten(INVOCATION_SECONDS)
                 if deployment is not None:
-                    deployment.stop()
+                    stop_all(deployment.close())
             finally:
                 self._platform.latency.forget(name)
                 self._records.delete("endpoint", name)
 
         self._platform.background(f"delete endpoint {name}", work)
+
+    def _retire(self, name: str, instances: list[Instance]) -> None:
+        """Stop instances of an endpoint that goes on without them, each once what is in flight has ended."""
+        with self._lock:
+            self._leaving.setdefault(name, []).extend(instances)
+            deleted = name not in self._live
+        stop_all(instances, INVOCATION_SECONDS if deleted else _DRAIN_SECONDS)
+        with self._lock:
+            left = [one for one in self._leaving.pop(name) if one not in instances]
+            if left:
+                self._leaving[name] = left
 
     def live(self, name: str) -> Deployment | None:
         """What answers for an endpoint now."""
@@ -183,11 +206,6 @@ class Endpoints:
         config = self._records.get("endpoint-config", config_name)
         names = {variant["ModelName"] for variant in config["ProductionVariants"]}
         models = {name: self._records.get("model", name) for name in names}
-        for model in models.values():
-            if len(model_containers(model)) != 1 or any(
-                v.get("ServerlessConfig") for v in config["ProductionVariants"]
-            ):
-                raise AwsError("ValidationException", "The emulator does not run this kind of endpoint yet.")
         return config, models
 
     def _occupy(self, name: str, status: str, allowed: tuple[str, ...] = ("InService",)) -> None:
@@ -214,6 +232,7 @@ class Endpoints:
             EndpointConfigName=deployment.config["EndpointConfigName"],
             ProductionVariants=[_shown(deployment, variant) for variant in deployment.variants],
             DataCaptureConfig=_capture(deployment.config),
+            AsyncInferenceConfig=deployment.config.get("AsyncInferenceConfig"),
             FailureReason=None,
             _Config=_current(deployment),
             _Models=deployment.models,
@@ -244,10 +263,7 @@ def _capture(config: dict[str, Any]) -> dict[str, Any] | None:
 
 def _current(deployment: Deployment) -> dict[str, Any]:
     """The configuration with the weights and counts of now, so that a restart brings back these."""
-    variants = [
-        {**variant.settings, "InitialVariantWeight": variant.weight, "InitialInstanceCount": variant.count}
-        for variant in deployment.variants.values()
-    ]
+    variants = [variant.current_settings() for variant in deployment.variants.values()]
     return {**deployment.config, "ProductionVariants": variants}
 
 
@@ -256,7 +272,8 @@ def _kept(old: Deployment, settings: dict[str, Any], excluded: set[str]) -> dict
     if before is None:
         return settings
     kept = dict(settings)
-    if "DesiredInstanceCount" not in excluded:
+    has_instances = not any("ServerlessConfig" in one for one in (settings, before.settings))
+    if "DesiredInstanceCount" not in excluded and has_instances:
         kept["InitialInstanceCount"] = before.count
     if "DesiredWeight" not in excluded:
         kept["InitialVariantWeight"] = before.weight

@@ -1,61 +1,79 @@
-"""One instance of a variant: its container, laid out, started, pinged, and ended."""
+"""One instance of a variant: its containers, started, pinged and ended together."""
 
 from __future__ import annotations
 
-import logging
+import math
 import secrets
 import shutil
 import threading
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import urllib3
-
-from longshore.emulator import opt_ml
-from longshore.emulator.containers import Launched
 from longshore.emulator.faults import Failure
+from longshore.emulator.hosting.hosted import HostedContainer, Place
+from longshore.emulator.parts import is_direct, parts
 from longshore.emulator.platform import Platform
-from longshore.engines.base import Container
 from longshore.errors import UserError
-from longshore.limits import ACCEPT_SECONDS, PING_SECONDS, PORT, STOP_SECONDS
 
-_log = logging.getLogger("longshore.emulator")
-
-_STARTING_PING_SECONDS = 0.5  # between two pings until the first good one
-_PING_EVERY_SECONDS = 5.0  # afterwards
+_PING_EVERY_SECONDS = 5.0  # once it has been healthy
 _BAD_PINGS = 3  # in a row: it gets no more requests
 _GIVE_UP_PINGS = 12  # in a row: it is replaced
-_POOL = 256  # connections kept
+TARGET_CONTAINER = "X-Amzn-SageMaker-Target-Container-Hostname"
 
 
 class Instance:
-    """A container that serves a model. Thread-safe.
+    """What serves a model: a container, or those of a pipeline, which live and die together. Thread-safe.
 
     start() returns when it is healthy and raises Failure where it does not come to that. lease() and
     release() count what is in flight, so that drain() can wait for it.
     """
 
-    def __init__(self, platform: Platform, endpoint: str, variant: str, model: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        endpoint: str,
+        variant: str,
+        model: dict[str, Any],
+        memory_mb: int | None = None,
+    ) -> None:
+        """memory_mb: what each of its containers may have; None for no limit."""
         self.id = f"i-{secrets.token_hex(8)}"
-        self.log_group = f"/aws/sagemaker/Endpoints/{endpoint}"
-        self.log_stream = f"{variant}/{self.id}"
         self._platform = platform
         self._variant = variant
         self._model = model
         self._folder = platform.folder / "instances" / self.id
-        self._launched: Launched | None = None
-        self.pool: urllib3.HTTPConnectionPool | None = None
+        made_of = parts(model)
+        self.containers = [
+            HostedContainer(
+                platform,
+                part,
+                Place(
+                    endpoint,
+                    variant,
+                    f"{variant}/{self.id}" + (f"/{part.name}" if len(made_of) > 1 else ""),
+                    self._folder / str(number),
+                    isolated=model.get("EnableNetworkIsolation", False),
+                    memory_mb=memory_mb,
+                ),
+            )
+            for number, part in enumerate(made_of, 1)
+        ]
         self._condition = threading.Condition()
         self._in_flight = 0
+        self._idle_since = time.monotonic()
         self._bad_pings = 0
         self._leaving = threading.Event()
+        self._drained_by = math.inf  # by time.monotonic()
 
     def start(self, seconds: float) -> None:
-        """Lay out, start, and wait for a good ping, at most so long (A9)."""
+        """Lay out, start, and wait for a good ping of each container, at most so long (A9)."""
         try:
-            self._start()
-            self._wait_healthy(time.monotonic() + seconds, seconds)
+            for container in self.containers:
+                container.start()
+            deadline = time.monotonic() + seconds
+            for container in self.containers:
+                container.wait_healthy(deadline, seconds)
         except UserError as error:
             self.remove()
             raise Failure(
@@ -73,6 +91,23 @@ class Instance:
         """Whether it is to get requests."""
         return self._bad_pings < _BAD_PINGS and not self._leaving.is_set()
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests it has now."""
+        return self._in_flight
+
+    @property
+    def idle_seconds(self) -> float:
+        """For how long it has had no request; 0 while it has one."""
+        with self._condition:
+            return 0.0 if self._in_flight else time.monotonic() - self._idle_since
+
+    def way(self, headers: dict[str, str]) -> list[HostedContainer]:
+        """The containers that a request goes through: all in turn, or the one that it names (B5)."""
+        if not is_direct(self._model):
+            return self.containers
+        return [one for one in self.containers if one.name == headers.get(TARGET_CONTAINER)]
+
     def lease(self) -> bool:
         """Count a request in; False where it is about to go, and takes none."""
         with self._condition:
@@ -85,6 +120,7 @@ class Instance:
         """Count it out."""
         with self._condition:
             self._in_flight -= 1
+            self._idle_since = time.monotonic()
             self._condition.notify_all()
 
     def suspect(self) -> None:
@@ -93,40 +129,45 @@ class Instance:
             self._bad_pings = max(self._bad_pings, _BAD_PINGS)
 
     def drain(self, seconds: float) -> None:
-        """Take no more requests, and wait for those in flight."""
+        """Take no more requests, and wait for those in flight, at most so long; hasten() can shorten it."""
+        self.hasten(seconds)
+        with self._condition:
+            while self._in_flight and (left := self._drained_by - time.monotonic()) > 0:
+                self._condition.wait(left)
+
+    def hasten(self, seconds: float) -> None:
+        """Whoever drains it is to wait no longer than this from now on."""
         with self._condition:
             self._leaving.set()
-            self._condition.wait_for(lambda: self._in_flight == 0, seconds)
+            self._drained_by = min(self._drained_by, time.monotonic() + seconds)
+            self._condition.notify_all()
 
     def stop(self) -> None:
         """SIGTERM, 30 s, SIGKILL (A3), and away with it."""
         self._leaving.set()
-        if self._launched is not None:
-            with suppress(UserError):  # the engine has gone, and the container with it
-                self._launched.running.stop(STOP_SECONDS)
+        with ThreadPoolExecutor(len(self.containers)) as pool:
+            list(pool.map(HostedContainer.stop, self.containers))
         self.remove()
 
     def remove(self) -> None:
         """Away with it at once."""
         self._leaving.set()
-        if self._launched is not None:
-            self._launched.remove()
-        if self.pool is not None:
-            self.pool.close()
+        for container in self.containers:
+            container.remove()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def watch(self) -> str | None:
         """Ping until it is to be replaced, and return why; None where it left on purpose."""
-        assert self._launched is not None
         while not self._leaving.is_set() and not self._platform.stopping.is_set():
-            try:
-                code = self._launched.running.wait(_PING_EVERY_SECONDS)
-            except UserError as error:
-                return str(error)
-            if self._leaving.is_set() or self._platform.stopping.is_set():
-                return None
-            if code is not None:
-                return f"it ended with exit code {code}"
+            for container in self.containers:
+                try:
+                    code = container.wait(_PING_EVERY_SECONDS / len(self.containers))
+                    if self._leaving.is_set() or self._platform.stopping.is_set():
+                        return None
+                    if code is not None:
+                        return f"its {container.name} container {container.how_it_ended(code)}"
+                except UserError as error:
+                    return str(error)
             self._bad_pings = 0 if self._ping() else self._bad_pings + 1
             if self._bad_pings >= _GIVE_UP_PINGS:
                 return f"{self._bad_pings} pings in a row failed"
@@ -134,54 +175,9 @@ class Instance:
 
     def last_lines(self) -> str:
         """What it said last, for a sentence."""
-        if self._launched is None:
-            return ""
-        self._launched.all_lines_read(1.0)
-        lines = self._launched.tail()
-        return f" Its last lines: {' | '.join(lines)}" if lines else " It has written nothing."
-
-    def _start(self) -> None:
-        definition = self._model["PrimaryContainer"]
-        model = self._folder / "model"
-        opt_ml.fetch_model(self._platform.books, definition, model)
-        container = Container(
-            image=definition["Image"],
-            arguments=("serve",),
-            environment=self._environment(definition),
-            mounts=opt_ml.mounts(definition["Image"], self._folder, ("model", True)),
-            port=PORT,
-            network=not self._model.get("EnableNetworkIsolation", False),
-        )
-        self._launched = self._platform.fleet.start(container, self.log_group, self.log_stream)
-        address = self._launched.running.address
-        assert address is not None
-        self.pool = urllib3.HTTPConnectionPool(*address, maxsize=_POOL, retries=False, timeout=PING_SECONDS)
-
-    def _environment(self, definition: dict[str, Any]) -> dict[str, str]:
-        return {**self._platform.container_environment(), **definition.get("Environment", {})}
-
-    def _wait_healthy(self, deadline: float, seconds: float) -> None:
-        assert self._launched is not None
-        while not self._ping():
-            code = self._launched.running.wait(_STARTING_PING_SECONDS)
-            if code is not None:
-                raise Failure(
-                    f"The primary container for production variant {self._variant} ended with exit code "
-                    f"{code} before it passed the ping health check.{self.last_lines()}"
-                )
-            if time.monotonic() > deadline:
-                raise Failure(
-                    f"The primary container for production variant {self._variant} did not pass the ping "
-                    f"health check within {seconds:.0f} s (ContainerStartupHealthCheckTimeoutInSeconds)."
-                    f"{self.last_lines()}"
-                )
-            if self._leaving.is_set() or self._platform.stopping.is_set():
-                raise Failure("The emulator was stopped.")
+        if len(self.containers) == 1:
+            return self.containers[0].last_lines()
+        return "".join(f" {container.name}:{container.last_lines()}" for container in self.containers)
 
     def _ping(self) -> bool:
-        assert self.pool is not None
-        timeout = urllib3.Timeout(connect=ACCEPT_SECONDS, total=PING_SECONDS)
-        try:
-            return bool(self.pool.request("GET", "/ping", timeout=timeout, redirect=False).status == 200)
-        except (urllib3.exceptions.HTTPError, OSError):
-            return False
+        return all(container.ping() for container in self.containers)

@@ -9,6 +9,7 @@ from longshore.emulator.faults import AwsError
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
 from longshore.emulator.validation import output_members
+from longshore.engines.base import HOST_PREFIX
 from longshore.errors import UserError
 
 Request = dict[str, Any]
@@ -28,6 +29,16 @@ def check_image(platform: Platform, image: str) -> None:
         platform.choose(image).image(image)
     except UserError as error:
         raise AwsError("ValidationException", f"Requested image {image} not found. {error}") from None
+
+
+def check_label(platform: Platform, image: str, label: str) -> None:
+    """AwsError where an image lacks a label that has to be 'true'; a host: path cannot have one."""
+    if image.startswith(HOST_PREFIX) or platform.choose(image).image(image).labels.get(label) == "true":
+        return
+    raise AwsError(
+        "ValidationException",
+        f"Your Ecr Image {image} does not contain required {label}=true Docker label(s).",
+    )
 
 
 def check_tags(request: Request) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.emulator.faults import AwsError
+from longshore.emulator.hosting.asynchronous import settings as asynchronous
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.serverless import check_serverless
 from longshore.emulator.platform import Platform
 
 
@@ -22,8 +24,11 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         )
     record = {
         **request,
-        "ProductionVariants": [_variant(platform, variant) for variant in request["ProductionVariants"]],
+        "ProductionVariants": [
+            _variant(platform, request, variant) for variant in request["ProductionVariants"]
+        ],
     }
+    asynchronous.check(platform, request)
     made = platform.records.create("endpoint-config", request["EndpointConfigName"], record)
     return {"EndpointConfigArn": made["EndpointConfigArn"]}
 
@@ -45,16 +50,12 @@ def list_configs(platform: Platform, request: Request) -> dict[str, Any]:
     return list_records(platform.records, "endpoint-config", "ListEndpointConfigs", request)
 
 
-def _variant(platform: Platform, variant: dict[str, Any]) -> dict[str, Any]:
+def _variant(platform: Platform, request: Request, variant: dict[str, Any]) -> dict[str, Any]:
     if "ModelName" not in variant:
         raise AwsError("ValidationException", "The emulator runs variants of a model: name it in ModelName.")
-    platform.records.get("model", variant["ModelName"])
+    model = platform.records.get("model", variant["ModelName"])
     if "ServerlessConfig" in variant:
-        if "InstanceType" in variant or "InitialInstanceCount" in variant:
-            raise AwsError(
-                "ValidationException",
-                "A variant has either a ServerlessConfig, or an InstanceType and an InitialInstanceCount.",
-            )
+        check_serverless(request, variant, model)
         return {"InitialVariantWeight": 1.0, **variant}
     if "InstanceType" not in variant:
         raise AwsError("ValidationException", "Name an InstanceType for each variant that is not serverless.")

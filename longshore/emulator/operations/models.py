@@ -6,10 +6,20 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.listing import list_records
-from longshore.emulator.operations.base import Handler, Request, check_image, check_tags, described
+from longshore.emulator.operations.base import (
+    Handler,
+    Request,
+    check_image,
+    check_label,
+    check_tags,
+    described,
+)
+from longshore.emulator.parts import is_direct, model_containers
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
 from longshore.limits import ENVIRONMENT_BYTES_MAX, PIPELINE_CONTAINERS_RANGE
+
+_CAPABILITIES = "com.amazonaws.sagemaker.capabilities"
 
 
 def create(platform: Platform, request: Request) -> dict[str, Any]:
@@ -17,14 +27,13 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     containers = model_containers(request)
     if not containers or ("PrimaryContainer" in request and "Containers" in request):
         raise AwsError("ValidationException", "Name either a PrimaryContainer or Containers, and not both.")
-    if "Containers" in request and len(containers) > PIPELINE_CONTAINERS_RANGE[1]:
-        raise AwsError(
-            "ValidationException", f"A model has at most {PIPELINE_CONTAINERS_RANGE[1]} containers (B5)."
-        )
+    _check_together(request, containers)
     check_tags(request)
     platform.check_role(request.get("ExecutionRoleArn"))
     for container in containers:
         _check_container(platform, container)
+        if len(containers) > 1:
+            check_label(platform, container["Image"], f"{_CAPABILITIES}.accept-bind-to-port")
     record = platform.records.create(
         "model", request["ModelName"], {"EnableNetworkIsolation": False, **request}
     )
@@ -47,11 +56,31 @@ def list_models(platform: Platform, request: Request) -> dict[str, Any]:
     return list_records(platform.records, "model", "ListModels", request)
 
 
-def model_containers(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """A model's container definitions: one, or those of a pipeline in their order."""
-    if "Containers" in model:
-        return list(model["Containers"])
-    return [model["PrimaryContainer"]] if "PrimaryContainer" in model else []
+def _check_together(request: Request, containers: list[dict[str, Any]]) -> None:
+    """What several containers may be to each other (B4, B5)."""
+    least, most = PIPELINE_CONTAINERS_RANGE
+    if "Containers" in request and not least <= len(containers) <= most:
+        raise AwsError(
+            "ValidationException",
+            f"Containers has {len(containers)}, and may have {least} to {most} (B5); a single one is the "
+            "PrimaryContainer.",
+        )
+    names = [one["ContainerHostname"] for one in containers if one.get("ContainerHostname")]
+    all_named = len(names) == len(containers)
+    if len(containers) > 1 and not all_named and (names or is_direct(request)):
+        raise AwsError(
+            "ValidationException",
+            "Each container needs a ContainerHostname where one has it, and for direct invocation (B5).",
+        )
+    if len(names) != len(set(names)):
+        raise AwsError("ValidationException", "Each ContainerHostname may be there once (B5).")
+    if is_direct(request) and len(containers) == 1:
+        raise AwsError("ValidationException", "Direct invocation is for models of several Containers (B5).")
+    if sum(one.get("Mode") == "MultiModel" for one in containers) > 1:
+        raise AwsError(
+            "ValidationException",
+            "More than one container in MultiModel mode is not supported with inference pipeline.",
+        )
 
 
 def _check_container(platform: Platform, container: dict[str, Any]) -> None:
@@ -67,6 +96,14 @@ def _check_container(platform: Platform, container: dict[str, Any]) -> None:
             f"The Environment has {size} bytes, and may have {ENVIRONMENT_BYTES_MAX} (A6).",
         )
     check_image(platform, container["Image"])
+    if container.get("Mode") == "MultiModel":
+        check_label(platform, container["Image"], f"{_CAPABILITIES}.multi-models")
+        if "ModelDataSource" in container or not container.get("ModelDataUrl"):
+            raise AwsError(
+                "ValidationException",
+                "A container in MultiModel mode takes its models from the S3 prefix in ModelDataUrl, and has "
+                "no ModelDataSource (B4).",
+            )
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is not None:
         whole = source["CompressionType"] == "Gzip" or source["S3DataType"] == "S3Object"

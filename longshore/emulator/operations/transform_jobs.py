@@ -13,6 +13,7 @@ from longshore.emulator.jobs.transform.run import TransformRun
 from longshore.emulator.listing import list_records
 from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.parts import is_direct, parts
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
 
@@ -22,6 +23,12 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     check_tags(request)
     model = platform.records.get("model", request["ModelName"])
     _check(request)
+    if is_direct(model) or any(part.is_multi_model for part in parts(model)):
+        raise AwsError(
+            "ValidationException",
+            "Batch transform runs neither multi-model containers nor models for direct invocation: make a "
+            "model of the container that is wanted.",
+        )
     source = inputs.s3_data_source(request["TransformInput"], "TransformInput")
     if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
         raise AwsError(

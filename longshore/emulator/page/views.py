@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longshore.emulator.operations.base import described
-from longshore.emulator.operations.models import model_containers
+from longshore.emulator.parts import model_containers
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import KINDS, KindName, Record
 
@@ -199,7 +199,10 @@ def _containers(platform: Platform, name: str, group: str, prefix: str) -> list[
     live = platform.endpoints.live(name) if not prefix else None
     variants = live.variants.values() if live is not None else ()
     healthy = {
-        instance.log_stream: instance.healthy for variant in variants for instance in variant.instances()
+        container.log_stream: instance.healthy
+        for variant in variants
+        for instance in variant.instances()
+        for container in instance.containers
     }
     return sorted(
         (

@@ -11,6 +11,7 @@ from typing import IO, Any
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.transform.wire import Address, Answer, Connection, Gone, Malformed
+from longshore.emulator.parts import passed_on
 from longshore.limits import ERROR_BODY_MAX
 
 _BLOCK = 1 << 16
@@ -50,15 +51,10 @@ class Sender:
 
     def send(self, body: bytes, where: str) -> bytes:
         """The answer to a body; Failure, which names `where` it came from, after the last try."""
+        headers = self._headers
         for address in self._addresses:
-            out = bytearray()
-
-            def once(address: Address = address, body: bytes = body, out: bytearray = out) -> None:
-                out.clear()
-                self._once(address, [body] if self._chunked else body, out.extend)
-
-            self._repeat(once, where)
-            body = bytes(out)
+            body, content_type = self._through(address, headers, body, where)
+            headers = passed_on(headers, content_type)
         return body
 
     def stream(
@@ -67,11 +63,11 @@ class Sender:
         """The same for a whole object as it is read, and an answer that goes to a file as it comes."""
         start = spool.tell()
 
-        def once() -> None:
+        def once() -> str | None:
             spool.seek(start)
             spool.truncate()
             with source() as stream:
-                self._once(self._addresses[0], _blocks(stream), spool.write)
+                return self._once(self._addresses[0], self._headers, _blocks(stream), spool.write)
 
         self._repeat(once, where)
 
@@ -80,7 +76,20 @@ class Sender:
         """Whether stream() may be used: a pipeline's answers in between would have to be kept somewhere."""
         return len(self._addresses) == 1
 
-    def _repeat(self, once: Callable[[], None], where: str) -> None:
+    def _through(
+        self, address: Address, headers: dict[str, str], body: bytes, where: str
+    ) -> tuple[bytes, str | None]:
+        """One container's answer, and its Content-Type."""
+        out = bytearray()
+
+        def once() -> str | None:
+            out.clear()
+            return self._once(address, headers, [body] if self._chunked else body, out.extend)
+
+        content_type = self._repeat(once, where)
+        return bytes(out), content_type
+
+    def _repeat(self, once: Callable[[], str | None], where: str) -> str | None:
         for number in range(self._retries + 1):
             try:
                 return once()
@@ -94,12 +103,15 @@ class Sender:
                 raise Failure(f"ClientError: {where}: the container {failure}") from None
         return None
 
-    def _once(self, address: Address, body: bytes | Iterable[bytes], sink: Sink) -> None:
+    def _once(
+        self, address: Address, headers: dict[str, str], body: bytes | Iterable[bytes], sink: Sink
+    ) -> str | None:
+        """The answer's Content-Type; its body is in the sink."""
         deadline = time.monotonic() + self._timeout
         kept: dict[Any, Any] = self._kept.__dict__
         connection = None
         try:
-            connection, answer = self._begin(kept.pop(address, None), address, body, deadline)
+            connection, answer = self._begin(kept.pop(address, None), address, headers, body, deadline)
             if not 200 <= answer.status < 300:
                 said = b"".join(_beginning(connection.blocks(answer))).decode(errors="replace")
                 said = said[:ERROR_BODY_MAX].strip()
@@ -109,6 +121,7 @@ class Sender:
                 sink(block)
             if not answer.closes:
                 kept[address], connection = connection, None
+            return answer.content_type
         except TimeoutError:
             raise _Again(f"did not answer within {self._timeout:.0f} s") from None
         except (Gone, OSError) as error:
@@ -120,22 +133,27 @@ class Sender:
                 connection.close()
 
     def _begin(
-        self, kept: Connection | None, address: Address, body: bytes | Iterable[bytes], deadline: float
+        self,
+        kept: Connection | None,
+        address: Address,
+        headers: dict[str, str],
+        body: bytes | Iterable[bytes],
+        deadline: float,
     ) -> tuple[Connection, Answer]:
         """The answer's head, on the connection that was kept, unless its other end has closed it."""
         if kept is not None:
             try:
                 if isinstance(body, bytes):
-                    return kept, kept.post(body, deadline)
+                    return kept, kept.post(headers, body, deadline)
             except Gone:
                 pass
             except BaseException:
                 kept.close()
                 raise
             kept.close()
-        connection = Connection(address, "/invocations", self._headers, deadline)
+        connection = Connection(address, "/invocations", deadline)
         try:
-            return connection, connection.post(body, deadline)
+            return connection, connection.post(headers, body, deadline)
         except BaseException:
             connection.close()
             raise

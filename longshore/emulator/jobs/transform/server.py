@@ -17,7 +17,7 @@ from longshore.emulator.containers import Launched
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.transform.wire import Address
-from longshore.emulator.operations.models import model_containers
+from longshore.emulator.parts import Part, parts
 from longshore.emulator.platform import Platform
 from longshore.engines.base import Container
 from longshore.errors import UserError
@@ -56,11 +56,11 @@ class TransformInstance:
 
     def start(self, control: Control) -> None:
         """Lay out, start, and wait for a good ping of each (A9); Failure where it does not come to that."""
-        definitions = model_containers(self._model)
-        for number, definition in enumerate(definitions, 1):
+        made_of = parts(self._model)
+        for number, part in enumerate(made_of, 1):
             control.check()
-            stream = self._stream if len(definitions) == 1 else f"{self._stream}/container-{number}"
-            self._start(definition, self._folder / str(number), stream)
+            stream = self._stream if len(made_of) == 1 else f"{self._stream}/{part.name}"
+            self._start(part, self._folder / str(number), stream)
         deadline = time.monotonic() + limits.STARTUP_SECONDS
         for launched in self._launched:
             self._wait_healthy(launched, deadline, control)
@@ -97,7 +97,8 @@ class TransformInstance:
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}:[sagemaker logs]: {text}"
         self._platform.books.log(LOG_GROUP, f"{self._stream}/data-log", [(time.time(), line)])
 
-    def _start(self, definition: dict[str, Any], folder: Path, stream: str) -> None:
+    def _start(self, part: Part, folder: Path, stream: str) -> None:
+        definition = part.definition
         opt_ml.fetch_model(self._platform.books, definition, folder / "model")
         container = Container(
             image=definition["Image"],
@@ -106,9 +107,10 @@ class TransformInstance:
                 **self._platform.container_environment(),
                 **definition.get("Environment", {}),
                 **self._environment,
+                **part.environment,
             },
             mounts=opt_ml.mounts(definition["Image"], folder, ("model", True)),
-            port=limits.PORT,
+            port=part.port,
             network=not self._model.get("EnableNetworkIsolation", False),
         )
         try:

@@ -30,6 +30,7 @@ class Answer(NamedTuple):
     """length: of the body in bytes, None where it is chunked, -1 where it lasts until the connection ends."""
 
     status: int
+    content_type: str | None
     length: int | None
     closes: bool
 
@@ -37,29 +38,29 @@ class Answer(NamedTuple):
 class Connection:
     """To one container. TimeoutError where an exchange goes beyond its deadline, by time.monotonic()."""
 
-    def __init__(self, address: Address, path: str, headers: dict[str, str], deadline: float) -> None:
+    def __init__(self, address: Address, path: str, deadline: float) -> None:
         self._deadline = deadline
         self._socket = socket.create_connection(address, self._left())
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
-        lines = [f"POST {path} HTTP/1.1", f"Host: {address[0]}:{address[1]}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        self._head = "\r\n".join(lines).encode("latin-1")
+        self._head = f"POST {path} HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\n"
 
     def close(self) -> None:
         """Hang up."""
         self._file.close()
         self._socket.close()
 
-    def post(self, body: bytes | Iterable[bytes], deadline: float) -> Answer:
+    def post(self, headers: dict[str, str], body: bytes | Iterable[bytes], deadline: float) -> Answer:
         """Send a request, chunked where the body is no bytes, and read the answer's head."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"{self._head}{lines}".encode("latin-1")
         self._deadline = deadline
         self._socket.settimeout(self._left())
         try:
             if isinstance(body, bytes):
-                self._socket.sendall(b"%b\r\nContent-Length: %d\r\n\r\n%b" % (self._head, len(body), body))
+                self._socket.sendall(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
             else:
-                self._socket.sendall(b"%b\r\nTransfer-Encoding: chunked\r\n\r\n" % self._head)
+                self._socket.sendall(b"%bTransfer-Encoding: chunked\r\n\r\n" % head)
                 for block in body:
                     if block:
                         self._socket.settimeout(self._left())
@@ -95,13 +96,17 @@ class Connection:
         if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
             raise Malformed(f"an answer that begins with {first[:50]!r}")
         status, length, closes = int(rest[:3]), -1, version == b"HTTP/1.0"
-        chunked = False
+        chunked, content_type = False, None
         for _ in range(_HEADERS_MAX):
             line = self._line()
             if not line:
                 break
             name, _, value = line.partition(b":")
-            name, value = name.lower(), value.strip().lower()
+            name, value = name.lower(), value.strip()
+            if name == b"content-type":
+                content_type = value.decode("latin-1")
+                continue
+            value = value.lower()
             if name == b"content-length" and value.isdigit():
                 length = int(value)
             elif name == b"transfer-encoding":
@@ -113,8 +118,9 @@ class Connection:
         if 100 <= status < 200:
             return self._read_head()
         if status in (204, 304):
-            return Answer(status, 0, closes)
-        return Answer(status, None if chunked else length, closes or (length == -1 and not chunked))
+            return Answer(status, content_type, 0, closes)
+        until_the_end = length == -1 and not chunked
+        return Answer(status, content_type, None if chunked else length, closes or until_the_end)
 
     def _line(self) -> bytes:
         line = self._file.readline(_LINE_MAX)
