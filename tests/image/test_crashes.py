@@ -46,7 +46,10 @@ def test_ping_says_503_while_no_worker_lives(tmp_path: Path) -> None:
 def test_one_dead_worker_of_two_leaves_the_pool_serving(tmp_path: Path) -> None:
     with Server(tmp_path, "kills_itself", MODEL_SERVER_WORKERS=2) as server:
         wait_until(lambda: server.stderr.count("has loaded in") == 2, "both workers loaded")
-        os.kill(server.workers()[0], signal.SIGKILL)
+        killed = server.workers()[0]
+        os.kill(killed, signal.SIGKILL)
+        # Until it is gone its socket takes requests, which then go with it.
+        wait_until(lambda: not alive(killed), "its end")
         assert {server.ping() for _ in range(20)} == {200}
         assert {server.post({}).status_code for _ in range(20)} == {200}
         wait_until(lambda: server.stderr.count("has loaded in") == 3, "the replacement")

@@ -38,7 +38,7 @@ def open_to_all(folder: Path) -> None:
         mode = parent.stat().st_mode
         if mode & 0o005 != 0o005:
             parent.chmod(mode | 0o055)
-        elif not parent.name.startswith("pytest-"):
+        elif not parent.name.startswith(("pytest-", "popen-")):
             return
 
 
