@@ -51,7 +51,6 @@ bench: setup ## measure beside what this replaces
 	python -m bench $(ARGS)
 	python -m bench.pressure $(filter --quick,$(ARGS))
 	python -m bench.algorithm $(filter --quick,$(ARGS))
-	python -m bench.emulator
 	python -m bench.peers $(filter --quick,$(ARGS))
 	python -m bench.emulator $(filter --quick,$(ARGS))
 
