@@ -15,8 +15,18 @@ from longshore.engines.host import HostEngine
 from tests.support import docker
 from tests.support.emulator import EmulatorProcess
 from tests.support.engines import BUSYBOX, Machine, left_behind, new_owner
+from tests.support.server import PATIENCE
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_emulator_is_left() -> Iterator[None]:
+    """Ends those of tests that failed before they could close theirs."""
+    yield
+    for process in EmulatorProcess.running:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import requests
@@ -23,6 +23,8 @@ ENDED = ("Completed", "Failed", "Stopped")
 class EmulatorProcess:
     """Started when made; close() ends it and checks that it ended well."""
 
+    running: ClassVar[set[subprocess.Popen[str]]] = set()
+
     def __init__(self, folder: Path, *options: str) -> None:
         self._log = folder / "emulator.log"
         with self._log.open("w") as log:
@@ -33,6 +35,7 @@ class EmulatorProcess:
                 text=True,
                 env=environment(PYTHONPATH=CHECKOUT, TMPDIR=folder),
             )
+        self.running.add(self.process)
         assert self.process.stdout is not None
         said = []
         for line in self.process.stdout:
@@ -117,6 +120,7 @@ class EmulatorProcess:
             assert self.process.wait(PATIENCE) == 0, self._log.read_text()
         finally:
             self.process.kill()
+            self.running.discard(self.process)
             assert self.process.stdout is not None
             self.process.stdout.close()
         assert "Traceback" not in self._log.read_text(), self._log.read_text()
