@@ -31,8 +31,9 @@ def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An image with tests/hosted/talks.py."""
     context = tmp_path_factory.mktemp("image")
     shutil.copy(HOSTED / "talks.py", context)
-    (context / "Dockerfile").write_text(_DOCKERFILE)
     tag = f"longshore-test-talks-{uuid.uuid4().hex[:8]}"
+    # The label, because images with the same content are one image, and so another run's would be this one's.
+    (context / "Dockerfile").write_text(f"{_DOCKERFILE}LABEL of={tag}\n")
     built = docker.build(tag, context)
     assert built.returncode == 0, built.stderr
     yield tag
