@@ -47,7 +47,8 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 
 
 def build(tag: str, context: Path, dockerfile: str) -> None:
-    (context / "Dockerfile").write_text(dockerfile)
+    # The label, because images with the same content are one image, and so another run's would be this one's.
+    (context / "Dockerfile").write_text(f"{dockerfile}LABEL of={tag}\n")
     built = docker.build(tag, context)
     assert built.returncode == 0, built.stderr
 
