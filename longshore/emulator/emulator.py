@@ -48,6 +48,7 @@ class Emulator:
             undo.callback(owner.close)
             books = Books(account, region, (state or owner.folder) / "objects", keep=kept is not None)
             undo.callback(books.shelf.close)
+            undo.callback(books.close)
             records = Records(account, region)
             if kept is not None:
                 kept.restore(books, records)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -47,11 +47,17 @@ class Books:
         self.account = account
         self.region = region
         self.shelf = Shelf(folder, keep=keep)
-        keep_on(self.shelf)
-        filter_by_prefix()
+        self._undo = ExitStack()
+        keep_on(self.shelf, self._undo)
+        filter_by_prefix(self._undo)
+        self._delivers = False
         self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()
         self._application: Any = None
+
+    def close(self) -> None:
+        """Leave moto as it was."""
+        self._undo.close()
 
     @property
     def application(self) -> Any:
@@ -193,7 +199,9 @@ class Books:
 
     def publish(self, topic: str, message: str) -> bool:
         """Send a message to a topic's subscribers, HTTP addresses too; False where there is no topic."""
-        deliver_over_http()
+        if not self._delivers:  # only now, because moto's SNS takes long to import
+            deliver_over_http(self._undo)
+            self._delivers = True
         from moto.sns.models import sns_backends
 
         found = sns_backends[self.account][self.region].topics.get(topic)

@@ -1,5 +1,6 @@
 """What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together; the
-streams that FilterLogEvents looks at; how SNS calls an HTTP address.
+streams that FilterLogEvents looks at; how SNS calls an HTTP address. Whoever patches undoes it at the end:
+moto may serve others in this process.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,20 @@ from longshore.emulator.books.objects import Content, Shelf
 _log = logging.getLogger("longshore.emulator")
 
 _DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
+_ABSENT = object()
 
 
-def keep_on(shelf: Shelf) -> None:
-    """From now on moto's objects are on this shelf, and none of them is in memory as a whole."""
+def _put(undo: ExitStack, owner: Any, name: str, new: Any) -> None:
+    old = vars(owner).get(name, _ABSENT)
+    setattr(owner, name, new)
+    if old is _ABSENT:
+        undo.callback(delattr, owner, name)
+    else:
+        undo.callback(setattr, owner, name, old)
+
+
+def keep_on(shelf: Shelf, undo: ExitStack) -> None:
+    """Until it is undone moto's objects are on this shelf, and none of them is in memory as a whole."""
     from moto.s3 import models as real
 
     models: Any = real
@@ -77,16 +89,16 @@ def keep_on(shelf: Shelf) -> None:
         whole = shelf.join([part._value_buffer for part in parts])
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
-    models.FakeKey.value = property(models.FakeKey.value.fget, set_value)
-    models.FakeKey.etag = property(etag)
-    models.FakeMultipart.complete = complete
-    models.tempfile = _Files
-    models.FakeKey.__getstate__ = get_state
-    models.FakeKey.__setstate__ = set_state
+    _put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
+    _put(undo, models.FakeKey, "etag", property(etag))
+    _put(undo, models.FakeKey, "__getstate__", get_state)
+    _put(undo, models.FakeKey, "__setstate__", set_state)
+    _put(undo, models.FakeMultipart, "complete", complete)
+    _put(undo, models, "tempfile", _Files)
 
 
-def filter_by_prefix() -> None:
-    """From now on FilterLogEvents knows logStreamNamePrefix, which moto drops."""
+def filter_by_prefix(undo: ExitStack) -> None:
+    """Until it is undone FilterLogEvents knows logStreamNamePrefix, which moto drops."""
     from moto.logs import responses as real
 
     responses: Any = real
@@ -101,12 +113,12 @@ def filter_by_prefix() -> None:
             response.body = json.dumps({**json.loads(response.body), "logStreamNames": names or nobody})
         return str(known(response))
 
-    responses.LogsResponse.filter_log_events = filter_log_events
+    _put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
 
 
-def deliver_over_http() -> None:
-    """From now on a subscriber's address that is gone, or hangs, holds up none of the others; moto waits for
-    ever, and gives up at the first failure. The headers are SNS's.
+def deliver_over_http(undo: ExitStack) -> None:
+    """Until it is undone a subscriber's address that is gone, or hangs, holds up none of the others; moto
+    waits for ever, and gives up at the first failure. The headers are SNS's.
     """
     from moto.sns import models as real
 
@@ -116,7 +128,7 @@ def deliver_over_http() -> None:
             _deliver(url, json, headers)
 
     models: Any = real
-    models.requests = _Requests
+    _put(undo, models, "requests", _Requests)
 
 
 def _deliver(url: str, message: dict[str, Any], headers: dict[str, str]) -> None:
