@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,4 +46,36 @@ def test_a_model_that_has_no_room_fails_its_endpoint(disk: Path) -> None:
     assert described["EndpointStatus"] == "Failed"
     assert "No space left on device" in described["FailureReason"]
     emulator.put("models", other=b"x" * 100_000)
+    emulator.close()
+
+
+@pytest.fixture
+def larger_disk(tmp_path: Path) -> Iterator[Path]:
+    """With room for two states: AWS's own policies make one 4 MB, and a new one stands beside the former."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, "32m"):
+        yield folder
+
+
+def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(larger_disk: Path, tmp_path: Path) -> None:
+    """The state's folder alone is on the small disk, and objects fill it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    emulator.put("one", small=b"x")
+    emulator.close()
+    left = shutil.disk_usage(larger_disk).free
+    (larger_disk / "filler").write_bytes(b"x" * (left - 64 * 2**10))
+    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    logs = emulator.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    events = [{"timestamp": int(time.time() * 1000), "message": os.urandom(50_000).hex()} for _ in range(2)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    emulator.close()
+    assert "The state cannot be written" in (outside / "emulator.log").read_text()
+    (larger_disk / "filler").unlink()
+    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    assert emulator.get("one", "small") == b"x"
     emulator.close()
