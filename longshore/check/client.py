@@ -11,7 +11,7 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -165,10 +165,12 @@ class Client:
         path: str = "/invocations",
         chunks: Iterable[bytes] | None = None,
         timeout: float | None = None,
+        sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
         """POST /invocations. chunks: sent instead of the body, chunked and without a length."""
         named = {} if content_type is None else {"Content-Type": content_type}
-        return self.send("POST", path, {**named, **(headers or {})}, body, chunks=chunks, timeout=timeout)
+        all_headers = {**named, **(headers or {})}
+        return self.send("POST", path, all_headers, body, chunks=chunks, timeout=timeout, sent=sent)
 
     def send(
         self,
@@ -179,8 +181,12 @@ class Client:
         *,
         chunks: Iterable[bytes] | None = None,
         timeout: float | None = None,
+        sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
-        """One request and its answer, whatever comes: never raises for what the network does."""
+        """One request and its answer, whatever comes: never raises for what the network does.
+
+        sent: called once all of the request has been sent; never where it could not be.
+        """
         patience = self.patience if timeout is None else timeout
         all_headers = {"Connection": "close", **(headers or {})}
         if chunks is not None:
@@ -189,7 +195,7 @@ class Client:
             all_headers["Content-Length"] = str(len(body))
         request = _described(method, path, all_headers, body, chunks is not None)
         begun = time.monotonic()
-        sent = False
+        all_sent = False
         try:
             with self.connect(patience) as connection:
                 try:
@@ -200,13 +206,14 @@ class Client:
                         connection.send(b"0\r\n\r\n")
                     elif body:
                         connection.send(body)
-                    sent = True
+                    all_sent = True
+                    sent()
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # it may have answered before it had read all
                 exchange = connection.answer(request, method, begun, patience)
         except (OSError, http.client.HTTPException) as error:
             exchange = Exchange(
-                request, None, seconds=time.monotonic() - begun, failure=_failure(error, sent, patience)
+                request, None, seconds=time.monotonic() - begun, failure=_failure(error, all_sent, patience)
             )
         return self.remember(exchange)
 
