@@ -35,18 +35,8 @@ def deaths_told(server: Server) -> list[dict[str, Any]]:
 
 
 def hung(server: Server, body: dict[str, bool]) -> dict[str, Any]:
-    """The line about the death of a worker that this body's request, "too long", has hang.
-
-    What a loaded machine has not brought to the model within the second it had is never computed: then the
-    next request is answered, and this one is sent again.
-    """
-
-    def lines() -> list[dict[str, Any]]:
-        if not deaths_told(server) and server.post({}).status_code == 200:
-            server.post(body, X_Amzn_SageMaker_Inference_Id="too long")
-        return deaths_told(server)
-
-    line: dict[str, Any] = wait_until(lines, "the line about the death", seen=server.seen)[0]
+    """The line about the death of the worker that has hung by this body."""
+    line: dict[str, Any] = server.hang(body, lambda: deaths_told(server), "the line about the death")[0]
     return line
 
 

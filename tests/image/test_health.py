@@ -34,15 +34,23 @@ def holding(folder: Path, **variables: Any) -> Server:
 def hold(server: Server, pool: ThreadPoolExecutor, seconds: int, workers: int) -> list[Future[Any]]:
     """Requests that keep so many workers from doing anything else, once they do."""
     wait_until(lambda: server.stderr.count("has loaded in") == workers, "all workers")
-    found: list[Future[Any]] = []
+    return [hold_one(server, pool, seconds, number) for number in range(1, workers + 1)]
+
+
+def hold_one(server: Server, pool: ThreadPoolExecutor, seconds: int, number: int) -> Future[Any]:
+    """The number-th of those requests, which the model has."""
+    sent = pool.submit(server.post, {"hold": seconds})
 
     def arrived() -> bool:
-        return len(list((server.ml_root / "model").glob("arrived-*"))) == len(found)
+        nonlocal sent
+        if len(list((server.ml_root / "model").glob("arrived-*"))) == number:
+            return True
+        if sent.done():  # a loaded machine has not brought it to the model in time
+            sent = pool.submit(server.post, {"hold": seconds})
+        return False
 
-    for _ in range(workers):
-        found.append(pool.submit(server.post, {"hold": seconds}))
-        wait_until(arrived, "another worker's call")
-    return found
+    wait_until(arrived, "another worker's call", seen=server.seen)
+    return sent
 
 
 def detail(server: Server) -> str:
@@ -87,7 +95,7 @@ def test_one_worker_that_is_stuck_of_two_is_no_503(tmp_path: Path) -> None:
         ThreadPoolExecutor() as pool,
     ):
         wait_until(lambda: server.stderr.count("has loaded in") == 2, "all workers")
-        held = pool.submit(server.post, {"hold": 1000})
+        held = hold_one(server, pool, 1000, 1)
         seen = set()
         while " died: time-out; " not in server.stderr:
             seen.add(detail(server))

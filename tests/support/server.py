@@ -139,6 +139,20 @@ class Server:
         data = data.encode() if isinstance(data, str) else data
         return requests.post(f"{self.url}/invocations", data=data, headers=sent, timeout=PATIENCE)
 
+    def hang(self, body: dict[str, Any], true: Callable[[], Any], what: str) -> Any:
+        """Have the model hang by this body, whose request is "too long", until `true` gives something true.
+
+        What a loaded machine has not brought to the model within the time limit is never computed: then the
+        next request is answered, and this one is sent again.
+        """
+
+        def come() -> Any:
+            if self.post({}).status_code == 200 and not true():
+                self.post(body, X_Amzn_SageMaker_Inference_Id="too long")
+            return true()
+
+        return wait_until(come, what, seen=self.seen)
+
     def get(self, path: str, **kwargs: Any) -> requests.Response:
         return requests.get(f"{self.url}{path}", timeout=PATIENCE, **kwargs)
 
