@@ -19,7 +19,7 @@ from app.serving.hangs import Hangs
 from app.serving.resources import Resources
 from tests.image.test_machine import tree
 from tests.support.disk import small_disk
-from tests.support.server import Server, wait_until
+from tests.support.server import PATIENCE, Server, wait_until
 
 MB = 2**20
 
@@ -55,7 +55,7 @@ def hold_one(server: Server, pool: ThreadPoolExecutor, seconds: int, number: int
 
 def detail(server: Server) -> str:
     """What /ping says; nothing where it is 200."""
-    answer = requests.get(f"{server.url}/ping", timeout=5)
+    answer = requests.get(f"{server.url}/ping", timeout=PATIENCE)
     return "" if answer.status_code == 200 else str(answer.json()["detail"])
 
 

@@ -132,7 +132,7 @@ class Container:
     def ping(self) -> int:
         """The status of GET /ping, 0 where nobody listens."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code
+            return requests.get(f"{self.url}/ping", timeout=PATIENCE).status_code
         except requests.ConnectionError:
             return 0
 

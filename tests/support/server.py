@@ -124,7 +124,7 @@ class Server:
     def ping(self) -> int:
         """The status of GET /ping, 0 where nobody listens."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code
+            return requests.get(f"{self.url}/ping", timeout=PATIENCE).status_code
         except requests.ConnectionError:
             return 0
 
