@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.serving import deaths
+from app.serving.blackbox import BlackBox
 from tests.image.test_machine import tree
 from tests.support.gated import gated
 from tests.support.server import Server, wait_until
@@ -170,6 +171,28 @@ def test_a_request_that_kills_its_worker_ends_no_server_that_answers_others(
             server.post({"exit": 7})
             died(server, number)
         wait_until(lambda: server.post({}).status_code == 200, "another request's answer")
+
+
+def test_a_refusal_is_no_answer_of_a_worker_that_dies(tmp_path: Path) -> None:
+    with gated(tmp_path, "gated_batches", MODEL_SERVER_MAX_QUEUE=1) as one:
+        dies, waits = one.stuck(answer="kill"), one.send("waits")
+        assert one.post("refused").status_code == 503
+        one.open()
+        assert (dies.result().status_code, waits.result().status_code) == (502, 502)
+        line = died(one.server)
+        assert (line["answered"], line["last_answered"]) == (0, ["id-refused"])
+
+
+def test_more_in_flight_than_are_remembered_count_as_no_answers() -> None:
+    box = BlackBox()
+    numbers = [box.begin(f"request {number}") for number in range(100)]
+    assert box.answered == 0
+    for number in numbers[:50]:
+        box.end(number, refused=False)
+    assert box.answered == 50
+    remembered = [f"request {number}" for number in range(100)][-64:]
+    assert box.requests(in_flight=True) == remembered[14:]
+    assert box.requests(in_flight=False) == remembered[:14]
 
 
 def test_the_limit_of_a_crash_loop_grows_with_the_workers() -> None:
