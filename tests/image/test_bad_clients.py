@@ -133,3 +133,19 @@ def test_more_connections_than_files_may_be_open_hold_up_nobody(tmp_path: Path, 
         idle(server, 500, stack)
         for _ in range(20):
             assert server.post(b"1,2\n", "text/csv").text == "3.0\n"
+
+
+def test_more_requests_than_a_worker_may_open_files_wait_and_that_is_one_line(tmp_path: Path) -> None:
+    command = ("sh", "-c", 'ulimit -S -n 64 && exec "$0"', str(SERVE))
+    with (
+        Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
+        ExitStack() as stack,
+    ):
+        connections = [stack.enter_context(connect(server)) for _ in range(100)]
+        body = b'{"sleep": 0.01}'
+        request = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        for connection in connections:
+            connection.sendall(request)
+        assert {status for one in connections for status in statuses(one.recv(65536))} == {200}
+        assert server.stderr.count("no further connection can be accepted (Too many open files; 64 files") == 1
+        assert [line["level"] for line in server.log()].count("ERROR") == 0
