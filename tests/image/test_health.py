@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from app.serving.hangs import Hangs
 from app.serving.resources import Resources
 from tests.image.test_machine import tree
 from tests.support.disk import small_disk
+from tests.support.raw_http import connect, statuses
 from tests.support.server import Server, wait_until
 
 MB = 2**20
@@ -63,6 +65,20 @@ def test_ping_answers_while_every_worker_keeps_the_interpreter(tmp_path: Path) -
         assert set(answers) == {200}
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
+
+
+def test_pings_that_come_all_at_once_are_all_answered(tmp_path: Path) -> None:
+    """They come while the supervisor takes none, and until nginx has seen them all."""
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server, ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(300)]
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            for connection in connections:
+                connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert server.get("/nothing").status_code == 404
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert {status for one in connections for status in statuses(one.recv(65536))} == {200}
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
