@@ -154,9 +154,7 @@ class MetricsPage:
                     total[key] += value  # type: ignore[assignment]  # they are not all whole
             except (ValueError, struct.error):
                 log.warning("%s is damaged: what it counted is lost", path.name)
-        new = self._ended / f"{kind}.new"
-        meter_files.write(new, total)
-        new.replace(kept)
+        meter_files.write(kept, total)
         for path in files:
             path.unlink()
 
