@@ -29,6 +29,8 @@ log = logging.getLogger("predictor")
 RECORDS_HEADER = "X-Longshore-Records"  # for nginx's access log, which takes it off the answer
 _PRINTABLE_ID = re.compile(rf"[ !#-\[\]-~]{{1,{contract.INFERENCE_ID_MAX}}}")  # as in nginx.conf
 _ATTRIBUTES = re.compile(rf"[\x20-\x7e]{{0,{contract.CUSTOM_ATTRIBUTES_MAX}}}")
+# By these an answer's end is known, or nginx is told what to do: of a second one it makes a 502.
+_NOT_A_MODELS = re.compile(r"content-length|transfer-encoding|connection|upgrade|x-accel-.*", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What a worker says that has not computed, nor found anything wrong.
 _REFUSALS = (503, contract.CLIENT_GONE)
@@ -159,6 +161,9 @@ def _reply(answer: Answer, context: Context) -> Reply:
     for name, value in headers:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"this cannot be a header of the answer: {name!r}: {value!r}")
+    for name in context.answer_headers:
+        if _NOT_A_MODELS.fullmatch(name):
+            raise ValueError(f"{name!r} is no header that a model may set: leave it out of answer_headers")
     headers.append(("Content-Length", str(len(answer.body))))
     headers.append((contract.HEADER_INFERENCE_ID, context.request_id))
     headers.append((RECORDS_HEADER, str(answer.records)))
