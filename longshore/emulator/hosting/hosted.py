@@ -6,13 +6,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import urllib3
 
 from longshore.emulator import opt_ml
 from longshore.emulator.containers import Launched
 from longshore.emulator.faults import Failure
+from longshore.emulator.hosting.kept import Answer, Pool
 from longshore.emulator.hosting.multi_model import ModelCache
 from longshore.emulator.parts import Part
 from longshore.emulator.platform import Platform
@@ -58,10 +58,10 @@ class HostedContainer:
         self._place = place
         self._launched: Launched | None = None
         self._models: ModelCache | None = None
-        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._pool: Pool | None = None
 
     @property
-    def pool(self) -> urllib3.HTTPConnectionPool:
+    def pool(self) -> Pool:
         """Connections to its port."""
         assert self._pool is not None
         return self._pool
@@ -97,7 +97,7 @@ class HostedContainer:
         self._launched = self._platform.fleet.start(container, self._place.log_group, self.log_stream)
         address = self._launched.running.address
         assert address is not None
-        self._pool = urllib3.HTTPConnectionPool(*address, maxsize=_POOL, retries=False, timeout=PING_SECONDS)
+        self._pool = Pool(*address, maxsize=_POOL, retries=False, timeout=PING_SECONDS)
         if self._part.is_multi_model:
             self._models = ModelCache(
                 self._platform, self._place.endpoint, self._part, folder / shown, self._pool
@@ -131,16 +131,16 @@ class HostedContainer:
         except (urllib3.exceptions.HTTPError, OSError):
             return False
 
-    def send(self, headers: dict[str, str], body: bytes, deadline: float) -> urllib3.BaseHTTPResponse:
+    def send(self, headers: dict[str, str], body: bytes, deadline: float) -> Answer:
         """Its answer, whatever its status; urllib3's HTTPError where none came until the deadline.
 
         A multi-model container is made to load the model first; AwsError where it cannot.
         """
         if self._models is None:
-            return self._post("/invocations", headers, body, deadline)
+            return self.pool.post("/invocations", headers, body, deadline)
         with self._models.using(headers[TARGET_MODEL], deadline) as model:
             while True:
-                answer = self._post(f"/models/{model}/invoke", headers, body, deadline)
+                answer = self.pool.post(f"/models/{model}/invoke", headers, body, deadline)
                 if answer.status != 507 or not self._models.make_room():
                     return answer
 
@@ -178,17 +178,3 @@ class HostedContainer:
             self._launched.remove()
         if self._pool is not None:
             self._pool.close()
-
-    def _post(
-        self, path: str, headers: dict[str, Any], body: bytes, deadline: float
-    ) -> urllib3.BaseHTTPResponse:
-        timeout = urllib3.Timeout(connect=ACCEPT_SECONDS, read=max(0.001, deadline - time.monotonic()))
-        return self.pool.urlopen(
-            "POST",
-            path,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            redirect=False,
-            decode_content=False,
-        )
