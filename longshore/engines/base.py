@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from longshore.errors import UserError
+
 # An image of this form is a project's folder, which the host engine runs: host:/home/me/project
 HOST_PREFIX = "host:"
+
+
+class NoAnswer(UserError):
+    """The engine does not answer, or no longer: what runs in it is out of reach."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ class Line(NamedTuple):
 
 
 class Running(Protocol):
-    """A container that was started, until remove()."""
+    """A container that was started, until remove(). Where its engine has stopped answering it is lost, and
+    all but name, address and remove() raise NoAnswer.
+    """
 
     @property
     def name(self) -> str:
@@ -111,7 +119,10 @@ class Running(Protocol):
         """Whether it ended because it reached its memory limit."""
 
     def remove(self) -> None:
-        """End what still runs of it and take it away, port and all; nothing where that has been done."""
+        """End what still runs of it and take it away, port and all; nothing where that has been done.
+
+        Where the engine does not answer that is done when it does again, as long as this process lives.
+        """
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ from longshore.emulator.faults import AwsError
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
 from longshore.emulator.validation import output_members
-from longshore.engines.base import HOST_PREFIX
+from longshore.engines.base import HOST_PREFIX, NoAnswer
 from longshore.errors import UserError
 
 Request = dict[str, Any]
@@ -27,6 +27,9 @@ def check_image(platform: Platform, image: str) -> None:
     """AwsError, in SageMaker's words and the engine's, where no engine has this image."""
     try:
         platform.choose(image).image(image)
+    except NoAnswer as error:
+        said = f"Requested image {image} cannot be looked for. {error}"
+        raise AwsError("ValidationException", said) from None
     except UserError as error:
         raise AwsError("ValidationException", f"Requested image {image} not found. {error}") from None
 

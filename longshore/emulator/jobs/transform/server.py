@@ -19,7 +19,7 @@ from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.transform.wire import Address
 from longshore.emulator.parts import Part, parts
 from longshore.emulator.platform import Platform
-from longshore.engines.base import Container
+from longshore.engines.base import Container, NoAnswer
 from longshore.errors import UserError
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -115,6 +115,8 @@ class TransformInstance:
         )
         try:
             self._launched.append(self._platform.fleet.start(container, LOG_GROUP, stream))
+        except NoAnswer:
+            raise
         except UserError as error:
             raise Failure(f"ClientError: The container could not be started. {error}") from None
 
