@@ -39,13 +39,6 @@ def door(tmp_path: Path) -> Iterator[Door]:
     opened.open()  # for what a test that failed has left, which goes at the end
 
 
-def start(folder: Path, door: Door) -> EmulatorProcess:
-    """An emulator whose engine is behind the door; nothing else is."""
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setenv("DOCKER_HOST", door.address)
-        return EmulatorProcess(folder)
-
-
 def owners(folder: Path) -> list[str]:
     """The marks of the emulators whose files lie in this folder."""
     return [path.name for path in folder.glob(f"longshore-emulators-{os.getuid()}/*")]
@@ -71,7 +64,7 @@ def refused(call: Callable[[], Any]) -> dict[str, Any] | None:
 def test_an_engine_that_goes_is_told_everywhere_until_it_is_back(
     tmp_path: Path, talks: str, door: Door, how: Callable[[Door], None]
 ) -> None:
-    emulator = start(tmp_path, door)
+    emulator = EmulatorProcess(tmp_path, DOCKER_HOST=door.address)
     (owner,) = owners(tmp_path)
     hosting = Hosting(emulator)
     name = hosting.endpoint(Image=talks)
@@ -117,18 +110,18 @@ def test_an_engine_that_goes_is_told_everywhere_until_it_is_back(
 def test_what_could_not_be_removed_goes_with_the_next_emulator_that_finds_the_engine(
     tmp_path: Path, talks: str, door: Door
 ) -> None:
-    first = start(tmp_path, door)
+    first = EmulatorProcess(tmp_path, DOCKER_HOST=door.address)
     (owner,) = owners(tmp_path)
     Hosting(first).endpoint(Image=talks)
     door.shut()
     first.close()
     assert "goes with the next emulator" in (tmp_path / "emulator.log").read_text()
-    second = start(tmp_path, door)
+    second = EmulatorProcess(tmp_path, DOCKER_HOST=door.address)
     assert _GONE in (tmp_path / "emulator.log").read_text()
     second.close()
     assert len(left_behind(owner)) == 1
     door.open()
-    third = start(tmp_path, door)
+    third = EmulatorProcess(tmp_path, DOCKER_HOST=door.address)
     assert not left_behind(owner) and owner not in owners(tmp_path)
     third.close()
     assert owners(tmp_path) == []

@@ -17,13 +17,13 @@ _INSPECTS = re.compile(rb"GET \S*/images/\S+/json HTTP/1.1\r\n")
 class Door:
     """A socket of this path, for DOCKER_HOST, open when made. In each state it can come to any other.
 
-    image_bytes: the size that every image has for who looks through it.
+    image_bytes: the size that every image has for who looks through it; None for its own.
     """
 
-    def __init__(self, path: Path, image_bytes: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.address = f"unix://{path}"
         self._path = path
-        self._image_bytes = image_bytes
+        self.image_bytes: int | None = None
         self._lock = threading.Lock()
         self._passable = threading.Event()
         self._connections: list[socket.socket] = []
@@ -90,8 +90,8 @@ class Door:
                 self._passable.wait()
                 with self._lock, contextlib.suppress(ValueError):
                     self._held.remove(data)
-                if self._image_bytes is not None and _INSPECTS.match(data):
-                    source.sendall(_inspected(data, self._image_bytes))
+                if self.image_bytes is not None and _INSPECTS.match(data):
+                    source.sendall(_inspected(data, self.image_bytes))
                 else:
                     target.sendall(data)
             target.shutdown(socket.SHUT_WR)

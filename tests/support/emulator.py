@@ -21,11 +21,11 @@ ENDED = ("Completed", "Failed", "Stopped")
 
 
 class EmulatorProcess:
-    """Started when made; close() ends it and checks that it ended well."""
+    """Started when made; close() ends it and checks that it ended well. variables: of its environment."""
 
     running: ClassVar[set[subprocess.Popen[str]]] = set()
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
         self._log = folder / "emulator.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
@@ -33,7 +33,7 @@ class EmulatorProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=environment(PYTHONPATH=CHECKOUT, TMPDIR=folder),
+                env=environment(PYTHONPATH=CHECKOUT, TMPDIR=folder, **variables),
             )
         self.running.add(self.process)
         assert self.process.stdout is not None

@@ -18,7 +18,7 @@ from longshore.emulator.parts import Part
 from longshore.emulator.platform import Platform
 from longshore.engines.base import Container
 from longshore.errors import UserError
-from longshore.limits import ACCEPT_SECONDS, PING_SECONDS, STOP_SECONDS
+from longshore.limits import ACCEPT_SECONDS, PING_SECONDS, SERVERLESS_IMAGE_BYTES_MAX, STOP_SECONDS
 
 _STARTING_PING_SECONDS = 0.5  # between two pings until the first good one
 _POOL = 256  # connections kept
@@ -76,6 +76,8 @@ class HostedContainer:
         """Lay out and start; Failure or UserError where it cannot be. It need not be healthy yet."""
         definition = self._part.definition
         folder = self._place.folder
+        if self._place.serverless:
+            self._check_size(definition["Image"])
         if self._part.is_multi_model:
             shown = "models"
         else:
@@ -178,6 +180,14 @@ class HostedContainer:
             self._launched.remove()
         if self._pool is not None:
             self._pool.close()
+
+    def _check_size(self, image: str) -> None:
+        size, most = self._platform.choose(image).image(image).size, SERVERLESS_IMAGE_BYTES_MAX
+        if size is not None and size > most:
+            raise Failure(
+                f"Image size {size} is greater than supported size {most} (B7). Leave out of {image} what "
+                "only its build needs, or use an endpoint with instances."
+            )
 
     def _post(
         self, path: str, headers: dict[str, Any], body: bytes, deadline: float
