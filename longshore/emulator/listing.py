@@ -15,17 +15,15 @@ _PAGE = 10  # items of a page where the request does not say
 _ASCENDING = ("training-job", "processing-job")  # where the request does not say; all others descend
 
 
-def list_records(
-    records: Records, kind: KindName, operation: str, request: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The answer to a List operation whose request has SageMaker's usual filters.
+def list_records(records: Records, kind: KindName, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a kind's List operation, whose request has SageMaker's usual filters.
 
     Those are NameContains, StatusEquals, CreationTimeAfter/Before, LastModifiedTimeAfter/Before, SortBy
     (Name, CreationTime, Status), SortOrder, MaxResults and NextToken. An item holds what its summary's shape
     knows.
     """
     about = KINDS[kind]
-    member, names = summary_members(operation)
+    member, names = summary_members(f"List{about.stem}s")
     name_member = f"{about.stem}Name"
     chosen = [record for record in records.all(kind) if _chosen(record, about.status, name_member, request)]
     by = {"Name": name_member, "Status": about.status or "CreationTime"}.get(

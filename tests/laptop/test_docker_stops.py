@@ -17,7 +17,7 @@ from tests.support.docker_door import Door
 from tests.support.emulator import EmulatorProcess
 from tests.support.engines import BUSYBOX, left_behind
 from tests.support.hosting import HOSTED, Hosting
-from tests.support.jobs import train
+from tests.support.jobs import TRAINING_LOGS, train
 from tests.support.server import wait_until
 
 pytestmark = pytest.mark.skipif(bool(reason := docker.missing()), reason=f"no Docker here: {reason}")
@@ -72,8 +72,7 @@ def test_an_engine_that_goes_is_told_everywhere_until_it_is_back(
     (binding,) = docker.inspect(container)["NetworkSettings"]["Ports"]["8080/tcp"]
     config = hosting.described(name)["EndpointConfigName"]
     sleep(emulator, "halfway", 600)
-    logs = "/aws/sagemaker/TrainingJobs"
-    wait_until(lambda: ["here"] in emulator.log_lines(logs, "halfway").values(), "the job runs")
+    wait_until(lambda: ["here"] in emulator.log_lines(TRAINING_LOGS, "halfway").values(), "the job runs")
     assert len(left_behind(owner)) == 2
 
     how(door)
