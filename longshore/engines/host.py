@@ -223,6 +223,8 @@ class HostProgram:
                     "Run it as an image, or as root.",
                 )
             link = ml_root.source / mount.target.removeprefix(f"{ML_ROOT}/")
+            if link.exists() and link.samefile(mount.source):
+                continue  # it lies there anyway; only that it were read-only cannot be had
             link.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # an empty folder, where it would be mounted
                 link.rmdir()
