@@ -184,5 +184,6 @@ def start(session: Session, how: How) -> Server:
     address = running.address
     client = None
     if address is not None:
-        client = Client(Address(*address), session.options.patience)
+        options = session.options
+        client = Client(Address(*address), options.patience, stream_seconds=options.stream_seconds)
     return Server(session, how, running, client)
