@@ -1,5 +1,5 @@
 """A worker that dies while it has work: one is killed, and the callers and the container are watched (A10,
-A11)."""
+A11, B1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from longshore.check.client import Exchange
+from longshore.check.client import Exchange, size_of
 from longshore.check.in_flight import callers, once_alone
 from longshore.check.processes import leaf
 from longshore.check.rule import (
@@ -17,6 +17,8 @@ from longshore.check.rule import (
     Outcome,
     Severity,
     failed,
+    not_applicable,
+    not_tried,
     passed,
     rule,
 )
@@ -103,3 +105,34 @@ def crash_recovers(session: Session) -> Outcome:
     return failed(
         f"not within {crash.patience:.0f} s", "Watch the workers: start another, or end with a code not 0."
     )
+
+
+@rule(
+    "B1-cut",
+    Severity.ERROR,
+    Group.STREAMING,
+    "A streamed answer whose worker is killed breaks off, without the end of a whole one",
+    "A neat end makes half an answer look like all of it.",
+    needs="image",
+    alone=True,
+)
+def cut(session: Session) -> Outcome:
+    whole = session.reference()
+    if not whole.chunked:
+        return not_applicable("its answers have a length")
+    payload = session.valid()
+    if session.client.post(payload.body, payload.content_type).body != whole.body:
+        return not_tried("the same payload gets another answer each time, so that half of one is not known")
+    crash = _crashed(session)
+    answers = [*crash.answers, *crash.after]
+    neat = [each for each in answers if each.ok and each.body != whole.body]
+    if neat:
+        return failed(
+            f"{neat[0]}, with the last chunk of a whole answer, which has {size_of(len(whole.body))}",
+            "Close the connection where a stream fails; let a proxy in front speak HTTP/1.1 to what streams "
+            "(nginx: proxy_http_version 1.1).",
+        )
+    broken = [each for each in answers if each.chunked and not each.ok]
+    if not broken:
+        return not_tried("no answer was being streamed by the process that was killed")
+    return passed(f"{len(broken)} of {len(answers)}: {broken[0]}")

@@ -160,7 +160,7 @@ def size(session: Session) -> Outcome:
             if session.on_host
             else not_tried("its size is not known")
         )
-    if found > limits.SERVERLESS_IMAGE_BYTES_MAX:
+    if found > session.options.image_bytes:
         return failed(size_of(found), "Leave out what only the build needs: a build in two stages.")
     return passed(size_of(found))
 
