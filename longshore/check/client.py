@@ -33,11 +33,13 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Of an http(s) URL; ValueError where it has no host or no valid port."""
+        """Of an http(s) URL; ValueError where it is none, or has no host or no valid port."""
         parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"{parts.scheme} is neither http nor https")
         tls = parts.scheme == "https"
         if not parts.hostname:
-            raise ValueError(f"{url} names no host")
+            raise ValueError("it names no host")
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
 
 

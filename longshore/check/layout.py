@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,10 @@ def model(source: Path, target: Path) -> Path:
         try:
             with tarfile.open(source) as archive:
                 archive.extractall(target, filter="data")
-        except (OSError, tarfile.TarError) as error:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            why = str(error).partition("\n")[0].rstrip(":.")
             raise UserError(
-                str(source), f"it cannot be unpacked: {error}.", "Give a folder or a model.tar.gz: --model."
+                str(source), f"it cannot be unpacked: {why}.", "Give a folder or a model.tar.gz: --model."
             ) from None
     readable(target)
     return target

@@ -217,6 +217,8 @@ class Session:
             second.client.errors = self.errors
             return second
         self.remove(second.running)
+        if layout.is_empty(self.model()):
+            why_not += "; /opt/ml/model was empty: give it a model with --model"
         raise NotTried(f"the container does not start, see A9-starts: {why_not}")
 
     def _find_payload(self) -> Payload:
