@@ -88,7 +88,7 @@ class Fleet:
     def __init__(self, choose: Choose, books: Books, owner: str) -> None:
         self._choose = choose
         self._books = books
-        self._owner = owner
+        self.owner = owner
         self._lock = threading.Lock()
         self._launched: set[Launched] = set()
         self._closed = threading.Event()
@@ -108,7 +108,7 @@ class Fleet:
         UserError where the engine cannot start it. on_line is called in the thread that reads the lines.
         """
         self._books.log(log_group, log_stream, [])
-        running = self._choose(container.image).start(replace(container, owner=self._owner))
+        running = self._choose(container.image).start(replace(container, owner=self.owner))
         launched = Launched(running, log_group, log_stream, self, on_line)
         with self._lock:
             self._launched.add(launched)

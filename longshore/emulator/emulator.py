@@ -60,7 +60,7 @@ class Emulator:
             self.platform = Platform(
                 account=account,
                 region=region,
-                address=f"http://127.0.0.1:{server.port}",
+                port=server.port,
                 folder=owner.folder,
                 books=books,
                 records=records,
@@ -71,7 +71,9 @@ class Emulator:
             if kept is not None:
                 kept.keep(books, records)
                 undo.callback(kept.close, books, records)
+            undo.callback(self.platform.gateway.close)
             undo.callback(fleet.close)
+            undo.callback(self.platform.gateway.stop)
             undo.callback(server.stop)  # once more, because requests end before containers
             undo.callback(self.platform.stopping.set)
             server.wsgi_app = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})

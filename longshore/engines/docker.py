@@ -7,15 +7,15 @@ import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from longshore.engines import docker_answers
-from longshore.engines.base import Container, Image, Line
-from longshore.engines.docker_sdk import connect, sdk, speaking
+from longshore.engines.base import Container, Gateway, Image, Line
+from longshore.engines.docker_networks import Networks
+from longshore.engines.docker_sdk import OURS, connect, labels, sdk, speaking
 from longshore.errors import UserError
 
-_OURS = "longshore"  # the label of all that is this package's
-_OWNER = "longshore.owner"
 _END_SECONDS = 5.0  # from the end of a container until the engine tells of it
 _LOG_CONFIG = {"max-size": "32m", "max-file": "2"}  # what is kept of a container that writes without end
 
@@ -26,8 +26,7 @@ class DockerEngine:
     name = "docker"
 
     def __init__(self) -> None:
-        # While a network is made, joined, or looked at whether it is still needed.
-        self._networking = threading.Lock()
+        self._networks = Networks()
         self._connecting = threading.Lock()
         self._client: Any | None = None
 
@@ -52,21 +51,14 @@ class DockerEngine:
 
     def start(self, container: Container) -> DockerContainer:
         client = self._connected()
-        name = f"{_OURS}-{container.owner or 'nobody'}-{secrets.token_hex(6)}"
-        isolated = container.network is False
-        # Nobody reaches a container without any network. A network of its own, that the engine lets nothing
-        # out of, and on which only this machine is beside it, comes nearest.
-        network = None
-        if isolated and container.port is not None:
-            network = f"{name}-isolated"
-        elif isinstance(container.network, str):
-            network = f"{_OURS}-{container.owner or 'nobody'}-{container.network}"
+        name = f"{_prefix(container.owner)}{secrets.token_hex(6)}"
+        network = self._network(name, container)
         options: dict[str, Any] = {
             "name": name,
             "command": list(container.arguments),
             "detach": True,
             "environment": dict(container.environment),
-            "labels": _labels(container.owner),
+            "labels": labels(container.owner),
             "mounts": _mounts(container),
             "user": container.user or None,
             "hostname": container.host_name,
@@ -77,35 +69,42 @@ class DockerEngine:
             options["entrypoint"] = list(container.entrypoint)
         if container.memory_mb is not None:
             options |= {"mem_limit": f"{container.memory_mb}m", "memswap_limit": f"{container.memory_mb}m"}
-        if container.port is not None and not isolated:
+        if container.port is not None and not container.isolated:
             options["ports"] = {f"{container.port}/tcp": ("127.0.0.1", None)}
         if network is None:
-            options["network_mode"] = "none" if isolated else "bridge"
+            options["network_mode"] = "none" if container.isolated else "bridge"
         else:
             options["network"] = network
             options["networking_config"] = {network: _endpoint(client, container.host_name)}
         with speaking(container.image), contextlib.ExitStack() as undo:
             if network is not None:
-                undo.enter_context(self._networking)
-                self._make_network(client, network, container.owner, isolated)
+                undo.enter_context(
+                    self._networks.joining(client, network, container.owner, internal=container.isolated)
+                )
             try:
                 created = client.containers.create(container.image, **options)
                 started = DockerContainer(self, created, network, name)
-                started.begin(container.port, isolated)
+                started.begin(container.port, container.isolated)
             except BaseException:
                 self._discard(client, name, network)
                 raise
         return started
 
+    def gateway(self, owner: str) -> Gateway:
+        with speaking("Docker"):
+            address = self._networks.keep(self._connected(), _shared(owner), owner)
+        return Gateway(address, partial(self._networks.admits, owner))
+
     def clean(self, owner: str) -> list[str]:
         removed = []
         with speaking("Docker"):
             client = self._connected()
-            ours = {"label": [f"{label}={value}" for label, value in _labels(owner).items()]}
+            ours = {"label": [f"{label}={value}" for label, value in labels(owner).items()]}
             for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
                 with contextlib.suppress(sdk().errors.NotFound):
                     container.remove(force=True, v=True)
                     removed.append(str(container.name))
+            self._networks.forget(owner)
             for network in client.networks.list(filters=ours):
                 with contextlib.suppress(sdk().errors.NotFound):
                     network.remove()
@@ -114,10 +113,19 @@ class DockerEngine:
 
     def leave_network(self, name: str | None) -> None:
         """Remove this network if it has lost its last container."""
-        if name is None:
-            return
-        with self._networking:
-            self._remove_network(self._connected(), name)
+        if name is not None:
+            self._networks.leave(self._connected(), name)
+
+    def _network(self, name: str, container: Container) -> str | None:
+        """Which network a container of this name is on; None for the engine's own, or for none at all."""
+        if container.network is not None:
+            return f"{_prefix(container.owner)}{container.network}"
+        if container.isolated:
+            # Nobody reaches a container without any network. A network of its own, that the engine lets
+            # nothing out of, and on which only this machine is beside it, comes nearest.
+            return None if container.port is None else f"{name}-isolated"
+        shared = _shared(container.owner)
+        return shared if self._networks.is_kept(shared) else None
 
     def _connected(self) -> Any:
         with self._connecting:
@@ -126,23 +134,13 @@ class DockerEngine:
                     self._client = connect()
             return self._client
 
-    @staticmethod
-    def _make_network(client: Any, name: str, owner: str, internal: bool) -> None:
-        if not any(network.name == name for network in client.networks.list(names=[name])):
-            client.networks.create(name, driver="bridge", internal=internal, labels=_labels(owner))
-
-    @staticmethod
-    def _remove_network(client: Any, name: str) -> None:
-        with contextlib.suppress(sdk().errors.APIError):  # others are on it, or it has gone
-            client.api.remove_network(name)
-
     def _discard(self, client: Any, name: str, network: str | None) -> None:
         """What is left of a start that failed; the engine may have failed, too."""
         with contextlib.suppress(Exception):
             client.api.remove_container(name, force=True, v=True)
         if network is not None:
             with contextlib.suppress(Exception):
-                self._remove_network(client, network)
+                self._networks.remove(client, network)
 
 
 class DockerContainer:
@@ -276,8 +274,14 @@ class DockerContainer:
             self._ended.set()
 
 
-def _labels(owner: str) -> dict[str, str]:
-    return {_OURS: "1", _OWNER: owner}
+def _prefix(owner: str) -> str:
+    """How the names of all that is this owner's begin."""
+    return f"{OURS}-{owner or 'nobody'}-"
+
+
+def _shared(owner: str) -> str:
+    """The network of all its containers that have no other."""
+    return f"{_prefix(owner)}shared"
 
 
 def _mounts(container: Container) -> list[Any]:

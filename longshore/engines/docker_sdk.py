@@ -9,6 +9,14 @@ from typing import Any
 
 from longshore.errors import UserError
 
+OURS = "longshore"  # the label of all that is this package's
+_OWNER = "longshore.owner"
+
+
+def labels(owner: str) -> dict[str, str]:
+    """What an owner's containers and networks are found by."""
+    return {OURS: "1", _OWNER: owner}
+
 
 def sdk() -> Any:
     """The SDK; imported at the first use, as it takes a third of a second."""

@@ -62,6 +62,23 @@ def test_an_endpoint_in_a_container(emulator: EmulatorProcess, talks: str) -> No
     assert containers(talks) == []
 
 
+def test_an_endpoint_reads_from_s3_and_an_isolated_one_cannot(emulator: EmulatorProcess, talks: str) -> None:
+    hosting = Hosting(emulator)
+    emulator.put("docker-reads", object=b"content")
+    name = hosting.endpoint(Image=talks)
+    assert json.loads(hosting.invoke(name, "fetch /docker-reads/object")) == [200, "content"]
+    address = json.loads(hosting.invoke(name, "environment"))["AWS_ENDPOINT_URL"]
+    isolated = hosting.create(hosting.config({"ModelName": hosting.model(isolated=True, Image=talks)}))
+    assert hosting.settled(isolated)["EndpointStatus"] == "InService"
+    assert "AWS_ACCESS_KEY_ID" not in json.loads(hosting.invoke(isolated, "environment"))
+    for where in ("", address):
+        status, said = json.loads(hosting.invoke(isolated, f"fetch {where}/docker-reads/object"))
+        # Engines differ in whether such a network leads to this machine's other addresses.
+        assert status in ((0, 403) if where else (0,)), said
+    for each in (name, isolated):
+        hosting.delete(each)
+
+
 def answers(hosting: Hosting, name: str) -> bool:
     try:
         return hosting.invoke(name, "again") == b"again"

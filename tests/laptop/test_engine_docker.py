@@ -83,7 +83,7 @@ def test_containers_on_one_network_find_each_other_by_host_name(docker_machine: 
 
 
 def test_isolated_with_a_port_it_answers_on_a_network_that_leads_nowhere(docker_machine: Machine) -> None:
-    with docker_machine.running(SERVER, port=8080, network=False) as started:
+    with docker_machine.running(SERVER, port=8080, isolated=True) as started:
         wait_until(lambda: answers(started), "an answer", 20)
         (network,) = docker.inspect(started.name)["NetworkSettings"]["Networks"]
         assert json.loads(docker.docker("network", "inspect", network).stdout)[0]["Internal"]

@@ -92,7 +92,7 @@ def readable(session: Session) -> Outcome:
     look = ("/", "-xdev", *not_there, "-type", "f", "!", "-perm", "-o=r", "-print")
     try:
         running = session.engine.start(
-            Container(session.name, look, entrypoint=("find",), network=False, user="0", owner=session.owner)
+            Container(session.name, look, entrypoint=("find",), isolated=True, user="0", owner=session.owner)
         )
     except UserError as error:
         return not_tried(f"needs `find` in the image: {error}")

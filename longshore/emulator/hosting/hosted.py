@@ -85,13 +85,13 @@ class HostedContainer:
             image=definition["Image"],
             arguments=("serve",),
             environment={
-                **self._platform.container_environment(),
+                **self._platform.container_environment(definition["Image"], isolated=self._place.isolated),
                 **definition.get("Environment", {}),
                 **self._part.environment,
             },
             mounts=opt_ml.mounts(definition["Image"], folder, (shown, True)),
             port=self._part.port,
-            network=not self._place.isolated,
+            isolated=self._place.isolated,
             memory_mb=self._place.memory_mb,
         )
         self._launched = self._platform.fleet.start(container, self._place.log_group, self.log_stream)
