@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,10 @@ from tests.support.server import CHECKOUT, environment
 
 _MISSING = docker.missing()
 pytestmark = pytest.mark.skipif(_MISSING is not None, reason=f"Docker: {_MISSING}")
+
+# What the engine's networks begin with, unless it is configured; and how to listen there before they are.
+_GATEWAYS = [*(f"172.{n}.0.1" for n in range(17, 32)), *(f"192.168.{n}.1" for n in range(0, 256, 16))]
+_IP_FREEBIND = 15  # from linux/in.h: the socket module has no name for it
 
 _PROGRAM = "asks_aws.py"
 _IN_CONTAINER = f"/opt/ml/input/data/code/{_PROGRAM}"
@@ -144,6 +150,24 @@ def test_the_network_of_a_killed_emulator_goes_with_the_next_start(tmp_path: Pat
     following = EmulatorProcess(tmp_path)
     assert not left_behind(owner)
     following.close()
+
+
+def test_a_gateway_whose_port_is_taken_is_said_and_jobs_run(tmp_path: Path, name: str) -> None:
+    emulator = EmulatorProcess(tmp_path)
+    port = int(emulator.address.rpartition(":")[2])
+    with contextlib.ExitStack() as taken:
+        for address in _GATEWAYS:
+            listener = taken.enter_context(socket.socket())
+            listener.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)
+            listener.bind((address, port))
+            listener.listen()
+        ((status, said),) = answers(emulator, name, IDENTITY)
+        shared = gateway(emulator)
+    emulator.close()
+    if not any(f"//{address}:" in shared for address in _GATEWAYS):
+        pytest.skip(f"this engine has networks of its own choice: {shared}")
+    assert status == 0 and "ConnectionRefused" in said
+    assert f"Containers do not reach this emulator. longshore emulate: port {port} of" in emulator.log
 
 
 # Without the engine's network interfaces, as where the engine is in a virtual machine.
