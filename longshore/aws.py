@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.session import Session
 
 
 @cache
@@ -14,3 +15,9 @@ def service_model(service: str) -> ServiceModel:
     """AWS's own description of a service's operations and shapes, such as 'sagemaker'."""
     description: Any = Loader().load_service_model(service, "service-2")
     return ServiceModel(description, service)
+
+
+def regions() -> list[str]:
+    """The names of AWS's regions that have SageMaker, without those of China and of governments."""
+    found: list[str] = Session().get_available_regions("sagemaker")
+    return found

@@ -19,7 +19,10 @@ _HEAD_BYTES = 8
 
 
 def write(path: Path, values: Mapping[str, float]) -> list[int]:
-    """A new file with these values; where each stands, in bytes, in their order."""
+    """A new file with these values; where each stands, in bytes, in their order.
+
+    There is the whole of it or, with an OSError, none: /metrics reads at any time, and fails at half a file.
+    """
     content, positions = bytearray(_HEAD_BYTES), []
     for key, value in values.items():
         encoded = key.encode()
@@ -28,7 +31,13 @@ def write(path: Path, values: Mapping[str, float]) -> list[int]:
         positions.append(len(content))
         content += _VALUE.pack(value, 0.0)
     _LENGTH.pack_into(content, 0, len(content))
-    path.write_bytes(content)
+    new = path.with_suffix(".new")
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     return positions
 
 

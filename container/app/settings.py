@@ -257,6 +257,14 @@ def _refuse_contradictions(settings: Settings) -> None:
             f"'{settings.model.threads}' contradicts MODEL_SERVER_WORKER_CLASS 'gevent', which has none.",
             "Unset one of the two.",
         )
+    delay_ms = settings.model.max_batch_delay_ms
+    if delay_ms > settings.timeout * 1000 / 2:
+        raise StartError(
+            "MODEL_SERVER_MAX_BATCH_DELAY_MS",
+            f"'{delay_ms}' is more than half of MODEL_SERVER_TIMEOUT '{settings.timeout}':"
+            " a request would wait for others until it is too late to compute it.",
+            "Lower it, or raise MODEL_SERVER_TIMEOUT.",
+        )
     payload, concurrency = settings.batch_payload_mb, settings.batch_concurrency
     if payload is not None and payload > settings.max_payload_mb:
         raise StartError(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 64
 _PAUSE_SECONDS = 0.02  # between two pings
+# What has been sent may not have been read: the first ping may still be before it, the second is not.
+_PINGS_AT_LEAST = 2
 
 
 @dataclass(frozen=True)
@@ -28,34 +30,39 @@ class Work:
 
 
 def busy(session: Session) -> Work:
-    """Send the valid payload again and again for as long as the options say. NotTried without one."""
+    """Send the valid payload again and again for as long as the options say. NotTried without one.
+
+    That time begins, and /ping is asked, when every connection's first request has been sent, or could not be
+    within the options' patience: before, the container may have had nothing to do yet.
+    """
     payload = session.valid()
     client = session.client
-    until = time.monotonic() + session.options.busy
     answers: list[Exchange] = []
-    sending = threading.Barrier(_CONNECTIONS + 1)
+    done = threading.Event()
 
-    def send() -> None:
-        sending.wait()
-        while True:
-            answers.append(client.post(payload.body, payload.content_type))
-            if time.monotonic() >= until or session.closed:
-                return
+    def send(sent: threading.Event) -> None:
+        while not done.is_set() and not session.closed:
+            answers.append(client.post(payload.body, payload.content_type, sent=sent.set))
+            sent.set()
+        sent.set()
 
-    threads = [threading.Thread(target=send) for _ in range(_CONNECTIONS)]
+    under_way = [threading.Event() for _ in range(_CONNECTIONS)]
+    threads = [threading.Thread(target=send, args=(sent,)) for sent in under_way]
     for thread in threads:
         thread.start()
-    sending.wait()
+    for sent in under_way:
+        sent.wait()
+    until = time.monotonic() + session.options.busy
     pings: list[Exchange] = []
-    pause = threading.Event()
     metrics = None
-    while time.monotonic() < until or not pings:
-        pause.wait(_PAUSE_SECONDS)
+    while time.monotonic() < until or len(pings) < _PINGS_AT_LEAST:
         pings.append(client.get("/ping", timeout=limits.PING_SECONDS))
         if metrics is None:
             metrics = client.get("/metrics", timeout=limits.SCRAPE_SECONDS_RANGE[0])
         if session.closed:
             break
+        time.sleep(_PAUSE_SECONDS)
+    done.set()
     for thread in threads:
         thread.join()
     assert metrics is not None

@@ -11,10 +11,13 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from longshore import limits
+
+BROKE_OFF = "the answer broke off before its end"
 _EXCERPT = 160  # characters of a body that are shown
 _KEPT = 16 * 2**20  # bytes of a body that are kept
 
@@ -30,11 +33,13 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Of an http(s) URL; ValueError where it has no host or no valid port."""
+        """Of an http(s) URL; ValueError where it is none, or has no host or no valid port."""
         parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f"{parts.scheme} is neither http nor https")
         tls = parts.scheme == "https"
         if not parts.hostname:
-            raise ValueError(f"{url} names no host")
+            raise ValueError("it names no host")
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
 
 
@@ -42,8 +47,9 @@ class Address:
 class Exchange:
     """A request and what came of it.
 
-    request: as a person would say it. status: None where no answer came; then failure says what came instead.
-    seconds: from the first byte sent to the last one read. chunked: whether the answer was.
+    request: as a person would say it. status: None where no whole answer came; then failure says what came
+    instead, and headers and body hold what there was of it. seconds: from the first byte sent to the last one
+    read. chunked: whether the answer was. late: whether it was given up because the time for it was over.
     """
 
     request: str
@@ -53,6 +59,7 @@ class Exchange:
     seconds: float = 0.0
     failure: str = ""
     chunked: bool = False
+    late: bool = False
 
     @property
     def ok(self) -> bool:
@@ -123,31 +130,58 @@ class Connection:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def answer(self, request: str, method: str, begun: float, timeout: float) -> Exchange:
-        """Read one answer. begun: when the request was, on the monotonic clock."""
+    def answer(
+        self,
+        request: str,
+        method: str,
+        begun: float,
+        timeout: float,
+        stream_seconds: float = limits.STREAM_SECONDS,
+    ) -> Exchange:
+        """Read one answer. begun: when the request was, on the monotonic clock. timeout: seconds for all of
+        it; a chunked one has so many between two chunks, and stream_seconds in all (B1)."""
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
-        parts, kept = [], 0
-        while part := response.read(65536):
-            if kept < _KEPT:
-                parts.append(part)
-                kept += len(part)
-            if time.monotonic() - begun > timeout:
-                raise TimeoutError
         headers = {name.lower(): value for name, value in response.getheaders()}
+        chunked = bool(response.chunked)
+        longest = stream_seconds if chunked else timeout
+        parts, kept, failure, late = [], 0, "", False
+        try:
+            # Not read(), which takes a body shorter than its Content-Length for a whole one.
+            while part := response.read1(65536):
+                if kept < _KEPT:
+                    parts.append(part)
+                    kept += len(part)
+                if time.monotonic() - begun > longest:
+                    failure, late = f"the answer had begun, and was not whole within {longest:g} s", True
+                    break
+            else:
+                failure = BROKE_OFF if response.length else ""
+        except TimeoutError:
+            failure, late = f"the answer had begun, and then nothing more came for {timeout:g} s", True
+        except (OSError, http.client.HTTPException):
+            failure = BROKE_OFF
+        status = None if failure else response.status
         seconds = time.monotonic() - begun
-        body = b"".join(parts)
-        return Exchange(request, response.status, headers, body, seconds, chunked=bool(response.chunked))
+        return Exchange(request, status, headers, b"".join(parts), seconds, failure, chunked, late)
 
 
 class Client:
     """Sends requests to one container, each on a connection of its own, and remembers its refusals and
     failures."""
 
-    def __init__(self, address: Address, patience: float, errors: list[Exchange] | None = None) -> None:
-        """patience: seconds after which no answer counts as none, where a request does not say otherwise."""
+    def __init__(
+        self,
+        address: Address,
+        patience: float,
+        errors: list[Exchange] | None = None,
+        stream_seconds: float = limits.STREAM_SECONDS,
+    ) -> None:
+        """patience: seconds after which no answer counts as none, where a request does not say otherwise.
+        stream_seconds: how long a streamed answer may take."""
         self.address = address
         self.patience = patience
+        self.stream_seconds = stream_seconds
         self.errors: list[Exchange] = [] if errors is None else errors  # every answer of 400 or more
 
     def connect(self, timeout: float | None = None) -> Connection:
@@ -165,10 +199,12 @@ class Client:
         path: str = "/invocations",
         chunks: Iterable[bytes] | None = None,
         timeout: float | None = None,
+        sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
         """POST /invocations. chunks: sent instead of the body, chunked and without a length."""
         named = {} if content_type is None else {"Content-Type": content_type}
-        return self.send("POST", path, {**named, **(headers or {})}, body, chunks=chunks, timeout=timeout)
+        all_headers = {**named, **(headers or {})}
+        return self.send("POST", path, all_headers, body, chunks=chunks, timeout=timeout, sent=sent)
 
     def send(
         self,
@@ -179,8 +215,12 @@ class Client:
         *,
         chunks: Iterable[bytes] | None = None,
         timeout: float | None = None,
+        sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
-        """One request and its answer, whatever comes: never raises for what the network does."""
+        """One request and its answer, whatever comes: never raises for what the network does.
+
+        sent: called once all of the request has been sent; never where it could not be.
+        """
         patience = self.patience if timeout is None else timeout
         all_headers = {"Connection": "close", **(headers or {})}
         if chunks is not None:
@@ -189,7 +229,7 @@ class Client:
             all_headers["Content-Length"] = str(len(body))
         request = _described(method, path, all_headers, body, chunks is not None)
         begun = time.monotonic()
-        sent = False
+        all_sent = False
         try:
             with self.connect(patience) as connection:
                 try:
@@ -200,13 +240,18 @@ class Client:
                         connection.send(b"0\r\n\r\n")
                     elif body:
                         connection.send(body)
-                    sent = True
+                    all_sent = True
+                    sent()
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # it may have answered before it had read all
-                exchange = connection.answer(request, method, begun, patience)
+                exchange = connection.answer(request, method, begun, patience, self.stream_seconds)
         except (OSError, http.client.HTTPException) as error:
             exchange = Exchange(
-                request, None, seconds=time.monotonic() - begun, failure=_failure(error, sent, patience)
+                request,
+                None,
+                seconds=time.monotonic() - begun,
+                failure=_failure(error, all_sent, patience),
+                late=isinstance(error, TimeoutError),
             )
         return self.remember(exchange)
 
@@ -249,8 +294,6 @@ def _failure(error: Exception, sent: bool, patience: float) -> str:
         return "the connection was refused"
     if isinstance(error, TimeoutError):
         return f"no answer within {patience:g} s"
-    if isinstance(error, http.client.IncompleteRead):
-        return "the answer broke off before its end"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
         return (
             "the connection was closed without an answer"

@@ -14,6 +14,7 @@ from types import FrameType
 import click
 
 from longshore import limits
+from longshore.check.client import Address, Client
 from longshore.check.options import Options
 from longshore.check.payloads import Payload, content_type_of
 from longshore.check.rule import Rule
@@ -90,10 +91,19 @@ def check(
     if list_rules:
         report.show_rules(out, rules)
         return 0
-    if target is None:
+    if not target:
         raise click.UsageError("name what to check: an image, a project's folder, or a URL.")
     if content_type is not None and payload is None:
         raise click.UsageError("--content-type says what --payload FILE is: give both.")
+    if json_file == junit_file == "-":
+        raise click.UsageError("--json and --junit cannot both be standard output: name a file for one.")
+    for file in (json_file, junit_file):
+        _make_sure_of(file)
+    if training is not None and not any((training / name).is_dir() for name in ("config", "data")):
+        raise click.BadParameter(
+            f"'{training}' has neither config nor data: give a folder laid out as /opt/ml/input.",
+            param_hint="--training",
+        )
     options = Options(
         payload=_payload(payload, content_type),
         model=model,
@@ -104,6 +114,8 @@ def check(
     engine, name = find(target)
     begun = time.monotonic()
     with _ends_like_ctrl_c(), Session(engine, name, options) as session:
+        if model is not None:
+            session.model()  # a UserError here, and not a reason at each rule, where it cannot be unpacked
         results = _with_progress(session, rules)
     seconds = time.monotonic() - begun
     if json_file != "-":
@@ -115,20 +127,63 @@ def check(
 
 def find(target: str) -> tuple[Engine | None, str]:
     """The engine that runs it, None for a URL, and the name it has there. UserError where there is no such
-    thing."""
+    thing.
+
+    What begins like a path is one. Another name is a folder's here, where that has something to run, and else
+    an image's: a checkout may have a folder that is called as its image.
+    """
+    if "://" in target:
+        return None, _answering(target)
+    path = Path(target.removeprefix(HOST_PREFIX)).expanduser()
+    is_path = target.startswith((HOST_PREFIX, ".", "/", "~"))
+    on_host = f"{HOST_PREFIX}{path.resolve()}"
+    try:
+        if is_path or (path.exists() and _has_programs(on_host)):
+            return _known(on_host)
+        return _known(target)
+    except UserError as error:
+        where, remedy = error.where, error.remedy
+        if is_path:
+            where = target
+        elif path.exists():
+            remedy += f" What lies at ./{target} has nothing to run, either."
+        else:
+            remedy += " There is no file or folder of this name, either."
+        raise UserError(where, error.what, remedy, exit_code=COULD_NOT_RUN) from None
+
+
+def _known(name: str) -> tuple[Engine, str]:
+    """UserError where its engine has no image of this name."""
     from longshore.engines.choose import choose
 
-    if target.startswith(("http://", "https://")):
-        return None, target
-    name = target
-    if not target.startswith(HOST_PREFIX) and Path(target).exists():
-        name = f"{HOST_PREFIX}{Path(target).resolve()}"
     engine = choose(name)
-    try:
-        engine.image(name)
-    except UserError as error:
-        raise UserError(error.where, error.what, error.remedy, exit_code=COULD_NOT_RUN) from None
+    engine.image(name)
     return engine, name
+
+
+def _has_programs(name: str) -> bool:
+    try:
+        _known(name)
+    except UserError:
+        return False
+    return True
+
+
+def _answering(url: str) -> str:
+    """The URL, where somebody answers there."""
+    try:
+        address = Address.of(url)
+    except ValueError as error:
+        raise UserError(url, f"{error}.", "Give it as http://HOST:PORT.") from None
+    seen = Client(address, limits.PING_SECONDS).get("/ping")
+    if seen.status is None:
+        raise UserError(
+            url,
+            f"nobody answers there: {seen}.",
+            "Start it first; or give its image or its folder, which is started for you.",
+            exit_code=COULD_NOT_RUN,
+        )
+    return url
 
 
 def _payload(file: Path | None, content_type: str | None) -> Payload | None:
@@ -153,11 +208,14 @@ def _with_progress(session: Session, rules: list[Rule]) -> list[Result]:
         return run(session, rules)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    # What runs is cut where the terminal is narrow, and not the bar.
+    running = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True))
+    columns = (BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), running)
     lock = threading.Lock()
     now: list[str] = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
         task = progress.add_task("", total=len(rules))
 
         def begun(rule: Rule) -> None:
@@ -173,14 +231,29 @@ def _with_progress(session: Session, rules: list[Rule]) -> list[Result]:
         return run(session, rules, told, begun)
 
 
-def _write(file: str | None, text: str) -> None:
-    if file is None:
+def _make_sure_of(file: str | None) -> None:
+    """UserError where a report could not be written: before the check, which takes minutes, and not after."""
+    if file is None or file == "-":
         return
+    is_new = not Path(file).exists()
+    with _writing(file):
+        Path(file).open("a").close()
+        if is_new:
+            Path(file).unlink()
+
+
+def _write(file: str | None, text: str) -> None:
     if file == "-":
         click.echo(text, nl=False)
-        return
+    elif file is not None:
+        with _writing(file):
+            Path(file).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _writing(file: str) -> Iterator[None]:
     try:
-        Path(file).write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise UserError(file, f"it cannot be written: {error.strerror}.", "Name another file.") from None
 

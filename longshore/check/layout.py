@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def is_empty(folder: Path) -> bool:
     return not folder.is_dir() or not any(path.name != ".gitignore" for path in folder.iterdir())
 
 
+def links(folder: Path) -> list[str]:
+    """The symbolic links in it, by their paths there."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink())
+
+
 def model(source: Path, target: Path) -> Path:
     """A copy of a model's folder, or what is in its archive, as SageMaker puts it into /opt/ml/model
     (A17)."""
@@ -44,9 +50,10 @@ def model(source: Path, target: Path) -> Path:
         try:
             with tarfile.open(source) as archive:
                 archive.extractall(target, filter="data")
-        except (OSError, tarfile.TarError) as error:
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            why = str(error).partition("\n")[0].rstrip(":.")
             raise UserError(
-                str(source), f"it cannot be unpacked: {error}.", "Give a folder or a model.tar.gz: --model."
+                str(source), f"it cannot be unpacked: {why}.", "Give a folder or a model.tar.gz: --model."
             ) from None
     readable(target)
     return target
@@ -80,11 +87,12 @@ def training(
     resources: Mapping[str, Any] | None = None,
     channels: Mapping[str, Any] | None = None,
     data: bool = True,
+    checkpoints: Path | None = None,
 ) -> Path:
     """An /opt/ml for a training job: input/ of the source, and empty folders for what it writes (D2 to D6).
 
     hyperparameters, resources, channels: what is in their files instead; channels: merged into each channel's
-    description. data: False leaves the channels' folders out.
+    description. data: False leaves the channels' folders out. checkpoints: what is in checkpoints/.
     """
     inputs = target / "input"
     if source is None:
@@ -107,6 +115,8 @@ def training(
     write(config / "inputdataconfig.json", {k: {**v, **(channels or {})} for k, v in described.items()})
     for name in ("model", "output", "output/data", "checkpoints"):
         (target / name).mkdir(exist_ok=True)
+    if checkpoints is not None:
+        shutil.copytree(checkpoints, target / "checkpoints", symlinks=True, dirs_exist_ok=True)
     open_to_all(target)
     return target
 

@@ -25,9 +25,12 @@ class Options:
     training: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     start_seconds: float = limits.STARTUP_SECONDS
+    serverless_start_seconds: float = limits.SERVERLESS_STARTUP_SECONDS
     patience: float = limits.INVOCATION_SECONDS
+    stream_seconds: float = limits.STREAM_SECONDS
     stop_seconds: float = limits.STOP_SECONDS
     training_stop_seconds: float = limits.TRAINING_STOP_SECONDS
     training_seconds: float = 3600.0
+    image_bytes: int = limits.SERVERLESS_IMAGE_BYTES_MAX
     busy: float = 1.0
     settle: float = 5.0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +18,7 @@ from longshore.check.runner import Result
 _MARKS = {
     Status.PASSED: ("passed", "green"),
     Status.FAILED: ("failed", "red"),
-    Status.NOT_APPLICABLE: ("–", "dim"),
+    Status.NOT_APPLICABLE: ("n/a", "dim"),
     Status.NOT_TRIED: ("not tried", "dim"),
 }
 _SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -50,19 +49,39 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def show(console: Console, target: str, results: Sequence[Result], seconds: float) -> None:
-    """The whole report: by group, the evidence and the remedy below what failed."""
+    """The whole report: by group, the evidence and the remedy below what failed, the reason below what was
+    not asked: once where it is that of several in a row, and in full where it comes first."""
+    said: set[str] = set()
     for group in Group:
+        reason = ""
         some = [result for result in results if result.rule.group is group]
         if some:
             console.print(f"\n[bold]{group}[/bold]")
-            for result in some:
-                _show_one(console, result)
+        for result in some:
+            _show_one(console, result)
+            outcome = result.outcome
+            if outcome.status in (Status.NOT_APPLICABLE, Status.NOT_TRIED) and outcome.evidence != reason:
+                again = outcome.evidence in said
+                text = outcome.evidence.partition(": ")[0] if again else outcome.evidence
+                _show_text(console, text, _INDENT, "dim")
+                said.add(outcome.evidence)
+            reason = outcome.evidence
     verdict = {
         0: "[green]Nothing that SageMaker would fail on.[/green]",
         1: "[red]SageMaker would fail.[/red]",
     }
-    console.print(f"\n{escape(target)}: {summary(results)}, in {seconds:.1f} s.")
+    console.print()
+    for severity in Severity:
+        if some := failures(results, severity):
+            found = ", ".join(result.rule.id for result in some)
+            _show_text(console, f"{severity}: {found}", 0, _SEVERITY_STYLES[severity])
+    _show_text(console, f"{target}: {summary(results)}, in {seconds:.1f} s.", 0)
     console.print(verdict.get(exit_code(results), "[red]Nothing could be tried.[/red]"))
+
+
+_MARK_WIDTH, _ID_WIDTH = 9, 21
+_INDENT = 2 + _MARK_WIDTH + 1
+_NARROW = 80  # columns below which a rule's title has a line of its own
 
 
 def _show_one(console: Console, result: Result) -> None:
@@ -70,17 +89,29 @@ def _show_one(console: Console, result: Result) -> None:
     word, style = _MARKS[outcome.status]
     if outcome.status is Status.FAILED:
         word, style = rule.severity.value, _SEVERITY_STYLES[rule.severity]
-    line = Table.grid(padding=(0, 1))
-    line.add_column(width=9)
-    line.add_column(width=21)
-    line.add_column()
-    line.add_row(Text(word, style=style), Text(rule.id, style="dim" if style == "dim" else ""), rule.title)
-    console.print(Padding(line, (0, 0, 0, 2), expand=False))
+    line = Text.assemble("  ", (f"{word:{_MARK_WIDTH}} ", style), (rule.id, "dim" if style == "dim" else ""))
+    if console.width < _NARROW:
+        _print(console, line)
+        _show_text(console, rule.title, _INDENT)
+    else:
+        title = textwrap.wrap(rule.title, console.width - _INDENT - _ID_WIDTH - 1)
+        line.append(" " * (_ID_WIDTH + 1 - len(rule.id)) + title[0])
+        _print(console, line)
+        for rest in title[1:]:
+            _print(console, Text(" " * (_INDENT + _ID_WIDTH + 1) + rest))
     if outcome.status is Status.FAILED:
-        for text in (outcome.evidence, f"→ {outcome.remedy}"):
-            console.print(Padding(Text(text), (0, 0, 0, 12), expand=False))
-    elif outcome.status is Status.NOT_TRIED:
-        console.print(Padding(Text(outcome.evidence, style="dim"), (0, 0, 0, 12), expand=False))
+        _show_text(console, outcome.evidence, _INDENT)
+        _show_text(console, f"→ {outcome.remedy}", _INDENT)
+
+
+def _show_text(console: Console, text: str, indent: int, style: str = "") -> None:
+    for line in textwrap.wrap(text, max(console.width - indent, 20)):
+        _print(console, Text(" " * indent + line, style=style))
+
+
+def _print(console: Console, line: Text) -> None:
+    """A line that has been wrapped: by us, because rich fills what it wraps with spaces."""
+    console.print(line, soft_wrap=True)
 
 
 def show_rules(console: Console, rules: Sequence[Rule]) -> None:

@@ -38,7 +38,7 @@ class How:
     model_read_only: bool = True
     more_mounts: tuple[Mount, ...] = ()
     port: int = limits.PORT
-    network: bool = True
+    isolated: bool = False
     user: str = ""
     read_only_root: bool = False
 
@@ -171,7 +171,7 @@ def start(session: Session, how: How) -> Server:
         environment={**session.options.environment, **how.environment},
         mounts=mounts,
         port=how.port,
-        network=how.network,
+        isolated=how.isolated,
         user=how.user,
         read_only_root=how.read_only_root,
         owner=session.owner,
@@ -184,5 +184,6 @@ def start(session: Session, how: How) -> Server:
     address = running.address
     client = None
     if address is not None:
-        client = Client(Address(*address), session.options.patience)
+        options = session.options
+        client = Client(Address(*address), options.patience, stream_seconds=options.stream_seconds)
     return Server(session, how, running, client)

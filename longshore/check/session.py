@@ -30,6 +30,7 @@ from longshore.check.training import NO_SUCH_COMMAND, Training, Work, run_traini
 from longshore.engines.base import HOST_PREFIX, Engine, Image, Running
 
 T = TypeVar("T")
+MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"
 _AGAIN_SECONDS = 0.05
 
 
@@ -93,6 +94,11 @@ class Session:
     def project(self) -> Path | None:
         """The folder of the project where that is what is checked."""
         return Path(self.name.removeprefix(HOST_PREFIX)) if self.on_host else None
+
+    def several_models(self) -> bool:
+        """Whether its own or the user's environment tells it to hold several models (B4)."""
+        own = {} if self.engine_or_none is None else self.image().environment
+        return {**own, **self.options.environment}.get(MULTI_MODEL, "").lower() == "true"
 
     @property
     def closed(self) -> bool:
@@ -188,7 +194,9 @@ class Session:
 
     def _start_base(self) -> Server:
         if self.engine_or_none is None:
-            client = Client(Address.of(self.name), self.options.patience, self.errors)
+            client = Client(
+                Address.of(self.name), self.options.patience, self.errors, self.options.stream_seconds
+            )
             seen = client.get("/ping", timeout=limits.PING_SECONDS)
             if seen.status is None:
                 raise NotTried(f"nothing answers there: {seen}")
@@ -209,6 +217,8 @@ class Session:
             second.client.errors = self.errors
             return second
         self.remove(second.running)
+        if layout.is_empty(self.model()):
+            why_not += "; /opt/ml/model was empty: give it a model with --model"
         raise NotTried(f"the container does not start, see A9-starts: {why_not}")
 
     def _find_payload(self) -> Payload:

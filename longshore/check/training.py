@@ -24,13 +24,15 @@ NO_SUCH_COMMAND = (126, 127)  # as a shell and Docker say it
 
 @dataclass(frozen=True)
 class Work:
-    """In what a job differs from the usual one: see layout.training. environment: the job's own variables."""
+    """In what a job differs from the usual one: see layout.training. environment: the job's own variables.
+    checkpoints: a folder, of which /opt/ml/checkpoints holds a copy."""
 
     hyperparameters: Mapping[str, str] | None = None
     resources: Mapping[str, Any] | None = None
     channels: Mapping[str, Any] | None = None
     data: bool = True
     environment: Mapping[str, str] | None = None
+    checkpoints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def run_training(
         resources=work.resources,
         channels=work.channels,
         data=work.data,
+        checkpoints=work.checkpoints,
     )
     before = layout.listing(root / "input")
     container = Container(

@@ -11,7 +11,13 @@ import click
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--port", default=4577, show_default=True, help="The port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4577,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
 @click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
@@ -27,6 +33,11 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
     if not (account.isdigit() and len(account) == 12):
         raise click.BadParameter("an account has 12 digits.", param_hint="--account")
     from rich.console import Console
+
+    from longshore.aws import regions
+
+    if region not in (known := regions()):  # of others moto keeps nothing, and fails
+        raise click.BadParameter(f"it may be one of {', '.join(known)}.", param_hint="--region")
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     ended = threading.Event()

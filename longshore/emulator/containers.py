@@ -11,10 +11,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from longshore.emulator.books import Books
-from longshore.engines.base import Choose, Container, Line, Running
+from longshore.emulator.owners import Owner
+from longshore.engines.base import Choose, Container, Engine, Line, Running
+from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
 
@@ -71,6 +74,10 @@ class Launched:
         return lines
 
     def _read(self) -> None:
+        with suppress(UserError):  # the engine has gone; whoever waits for the container is told
+            self._read_lines()
+
+    def _read_lines(self) -> None:
         for line in self.running.lines():
             with self._lock:
                 self._waiting.append(line)
@@ -83,12 +90,13 @@ class Launched:
 
 
 class Fleet:
-    """Starts containers, and knows all that run. owner: their mark, by which engine.clean() finds them."""
+    """Starts containers, and knows all that run; they bear their owner's mark."""
 
-    def __init__(self, choose: Choose, books: Books, owner: str) -> None:
+    def __init__(self, choose: Choose, books: Books, owner: Owner) -> None:
         self._choose = choose
         self._books = books
         self._owner = owner
+        self._engines: dict[str, Engine] = {}  # those that were asked to make something
         self._lock = threading.Lock()
         self._launched: set[Launched] = set()
         self._closed = threading.Event()
@@ -108,7 +116,8 @@ class Fleet:
         UserError where the engine cannot start it. on_line is called in the thread that reads the lines.
         """
         self._books.log(log_group, log_stream, [])
-        running = self._choose(container.image).start(replace(container, owner=self._owner))
+        engine = self._choose(container.image)
+        running = engine.start(replace(container, owner=self.mark_for(engine)))
         launched = Launched(running, log_group, log_stream, self, on_line)
         with self._lock:
             self._launched.add(launched)
@@ -116,6 +125,12 @@ class Fleet:
         if late:
             launched.remove()
         return launched
+
+    def mark_for(self, engine: Engine) -> str:
+        """The owner's mark, for what this engine is going to make; close() removes it."""
+        self._owner.uses(engine.name)
+        self._engines[engine.name] = engine
+        return self._owner.mark
 
     def running(self) -> list[Launched]:
         """All that were started and not yet removed."""
@@ -135,12 +150,20 @@ class Fleet:
                 self._books.log(launched.log_group, launched.log_stream, _events(lines))
 
     def close(self) -> None:
-        """Remove every container, several at a time; none can be started after."""
+        """Remove every container, several at a time; none can be started after. What cannot be removed now is
+        left to the next emulator.
+        """
         self._closed.set()
         left = self.running()
         if left:
             with ThreadPoolExecutor(min(16, len(left))) as pool:
                 list(pool.map(_remove, left))
+        for engine in self._engines.values():
+            try:
+                engine.clean(self._owner.mark)  # what it could not remove before, because it did not answer
+            except UserError as error:
+                self._owner.leaves_something = True
+                _log.warning("What cannot be removed now goes with the next emulator that starts: %s", error)
         self._flusher.join(2 * _FLUSH_SECONDS)
 
     def _flush_all(self) -> None:

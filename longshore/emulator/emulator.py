@@ -18,7 +18,7 @@ from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
 from longshore.emulator.server import Front, Server
 from longshore.emulator.state import State
-from longshore.engines.choose import choose, engines
+from longshore.engines.choose import choose, named
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -56,11 +56,11 @@ class Emulator:
             server = Server(port)
             undo.callback(server.stop)
             self.removed = _bury_the_dead(owner)
-            fleet = Fleet(choose, books, owner.mark)
+            fleet = Fleet(choose, books, owner)
             self.platform = Platform(
                 account=account,
                 region=region,
-                address=f"http://127.0.0.1:{server.port}",
+                port=server.port,
                 folder=owner.folder,
                 books=books,
                 records=records,
@@ -72,6 +72,7 @@ class Emulator:
                 kept.keep(books, records)
                 undo.callback(kept.close, books, records)
             undo.callback(fleet.close)
+            undo.callback(self.platform.gateway.stop)
             undo.callback(server.stop)  # once more, because requests end before containers
             undo.callback(self.platform.stopping.set)
             server.wsgi_app = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})
@@ -95,8 +96,8 @@ def _bury_the_dead(owner: Owner) -> list[str]:
     removed: list[str] = []
     for mark in owner.dead():
         try:
-            for engine in engines():
-                removed += engine.clean(mark)
+            for engine in owner.used(mark):
+                removed += named(engine).clean(mark)
             owner.bury(mark)
         except UserError as error:
             _log.warning("What a killed emulator left could not be removed: %s", error)

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 _STATUS_TEXT = {
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     424: "Failed Dependency",

@@ -1,4 +1,4 @@
-"""What every List operation does with its records: filter, sort, cut into pages."""
+"""What List operations do with their records: filter, sort, cut into pages."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ _PAGE = 10  # items of a page where the request does not say
 _ASCENDING = ("training-job", "processing-job")  # where the request does not say; all others descend
 
 
-def list_records(
-    records: Records, kind: KindName, operation: str, request: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The answer to a List operation whose request has SageMaker's usual filters.
+def list_records(records: Records, kind: KindName, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a kind's List operation, whose request has SageMaker's usual filters.
 
     Those are NameContains, StatusEquals, CreationTimeAfter/Before, LastModifiedTimeAfter/Before, SortBy
     (Name, CreationTime, Status), SortOrder, MaxResults and NextToken. An item holds what its summary's shape
     knows.
     """
     about = KINDS[kind]
-    member, names = summary_members(operation)
+    member, names = summary_members(f"List{about.stem}s")
     name_member = f"{about.stem}Name"
     chosen = [record for record in records.all(kind) if _chosen(record, about.status, name_member, request)]
     by = {"Name": name_member, "Status": about.status or "CreationTime"}.get(
@@ -36,13 +34,17 @@ def list_records(
         key=lambda record: (record.get(by), record["CreationTime"], record[name_member]),
         reverse=request.get("SortOrder", default) == "Descending",
     )
+    page, following = page_of(chosen, request)
+    return {member: [{key: item[key] for key in names if key in item} for item in page], **following}
+
+
+def page_of(chosen: list[Record], request: Mapping[str, Any]) -> tuple[list[Record], dict[str, str]]:
+    """The page that NextToken and MaxResults ask for, and the next one's token as a member of the answer."""
     start = _offset(request.get("NextToken"))
     size = request.get("MaxResults", _PAGE)
-    page = [{key: item[key] for key in names if key in item} for item in chosen[start : start + size]]
-    answer: dict[str, Any] = {member: page}
-    if start + size < len(chosen):
-        answer["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
-    return answer
+    more = start + size < len(chosen)
+    following = {"NextToken": base64.b64encode(str(start + size).encode()).decode()} if more else {}
+    return chosen[start : start + size], following
 
 
 def _chosen(record: Record, status: str | None, name_member: str, request: Mapping[str, Any]) -> bool:

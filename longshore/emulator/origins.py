@@ -26,6 +26,5 @@ def foreign(platform: Platform, environ: Mapping[str, Any]) -> str | None:
 
 
 def _names(platform: Platform) -> set[str]:
-    port = platform.address.rpartition(":")[2]
     hosts = ("127.0.0.1", "localhost")
-    return {f"{host}:{port}" for host in hosts} | (set(hosts) if port == "80" else set())
+    return {f"{host}:{platform.port}" for host in hosts} | (set(hosts) if platform.port == 80 else set())

@@ -14,6 +14,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+_USES = "uses-"
+
 
 class Owner:
     """This emulator's mark and its folder, until close()."""
@@ -24,6 +26,7 @@ class Owner:
         self.mark = f"emulator{secrets.token_hex(4)}"
         self.folder = self._root / self.mark
         self.folder.mkdir(mode=0o711)
+        self.leaves_something = False  # that the next emulator is to remove
         self._lock = (self.folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -33,13 +36,22 @@ class Owner:
             path.name for path in self._root.iterdir() if path.name != self.mark and _is_free(path / "lock")
         ]
 
+    def uses(self, engine: str) -> None:
+        """From now on this engine may have something of this emulator's."""
+        (self.folder / f"{_USES}{engine}").touch()
+
+    def used(self, mark: str) -> list[str]:
+        """The engines that may have something of a dead one's."""
+        return [path.name.removeprefix(_USES) for path in (self._root / mark).glob(f"{_USES}*")]
+
     def bury(self, mark: str) -> None:
         """Remove a dead one's folder: the last thing, so that what failed before is tried again next time."""
         shutil.rmtree(self._root / mark, ignore_errors=True)
 
     def close(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder; where something is left, let the next emulator find it."""
+        if not self.leaves_something:
+            shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
 
 

@@ -18,6 +18,7 @@ from longshore.emulator.records import Records
 from longshore.engines.base import Choose
 
 if TYPE_CHECKING:
+    from longshore.emulator.gateway import Gateway
     from longshore.emulator.hosting.asynchronous.backlog import Backlogs
     from longshore.emulator.hosting.endpoints import Endpoints
 
@@ -28,14 +29,14 @@ _log = logging.getLogger("longshore.emulator")
 class Platform:
     """The emulated SageMaker of one account and region.
 
-    address: the emulator's own, 'http://127.0.0.1:4577'. folder: for files of the moment, such as what is
+    port: the emulator's own, on loopback. folder: for files of the moment, such as what is
     mounted at /opt/ml; who needs some makes a folder below it, and removes it. stopping: set when the
     emulator goes; whoever waits for something waits for this too.
     """
 
     account: str
     region: str
-    address: str
+    port: int
     folder: Path
     books: Books
     records: Records
@@ -46,23 +47,34 @@ class Platform:
     latency: Latency = field(default_factory=Latency)
     endpoints: Endpoints = field(init=False)
     backlogs: Backlogs = field(init=False)
+    gateway: Gateway = field(init=False)
 
     def __post_init__(self) -> None:
-        # Both need this module.
+        # All need this module.
+        from longshore.emulator.gateway import Gateway
         from longshore.emulator.hosting.asynchronous.backlog import Backlogs
         from longshore.emulator.hosting.endpoints import Endpoints
 
         self.endpoints = Endpoints(self)
         self.backlogs = Backlogs(self)
+        self.gateway = Gateway(self)
 
-    def container_environment(self) -> dict[str, str]:
-        """What SageMaker sets in every container. The keys are no secret: they open this emulator alone."""
+    @property
+    def address(self) -> str:
+        """The emulator's own, for clients on this machine: 'http://127.0.0.1:4577'."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def container_environment(self, image: str, *, isolated: bool) -> dict[str, str]:
+        """What SageMaker sets in every container, where AWS is for it, and keys, which isolation takes (A5).
+
+        The keys are no secret: they open this emulator alone.
+        """
+        keys = {"AWS_ACCESS_KEY_ID": "longshore", "AWS_SECRET_ACCESS_KEY": "longshore"}
         return {
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_ENDPOINT_URL": self.address,
-            "AWS_ACCESS_KEY_ID": "longshore",
-            "AWS_SECRET_ACCESS_KEY": "longshore",
+            "AWS_ENDPOINT_URL": self.gateway.address(image, isolated=isolated),
+            **({} if isolated else keys),
         }
 
     def background(self, name: str, work: Callable[[], None]) -> threading.Thread:

@@ -21,6 +21,7 @@ from longshore.emulator.operations import TABLE
 from longshore.emulator.origins import foreign
 from longshore.emulator.platform import Platform
 from longshore.emulator.validation import validate
+from longshore.engines.base import HOST_PREFIX
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -35,14 +36,26 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
 # Where pages live; S3 has no bucket of this name, because an underscore is not allowed in one.
 PAGES = "/_longshore/"
+LOOPBACK = "127.0.0.1"
+_IMAGES = ("Image", "TrainingImage", "ImageUri")  # the members of requests that name what is to run
 
 
 class Front:
-    """The WSGI application. pages: the handlers of '/' and of paths below PAGES, by path."""
+    """The WSGI application.
 
-    def __init__(self, platform: Platform, pages: dict[str, Page] | None = None) -> None:
+    pages: the handlers of '/' and of paths below PAGES, by path. admits: which addresses may ask, where
+    containers do; for them nothing is run on this machine, because who is in a container is to stay there.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        pages: dict[str, Page] | None = None,
+        admits: Callable[[str], bool] | None = None,
+    ) -> None:
         self._platform = platform
         self._pages = pages or {}
+        self._admits = admits
         self._moto = platform.books.application
         self._downloads = Downloads(platform.books)
 
@@ -51,6 +64,10 @@ class Front:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = scope[2] if scope else ""
         try:
+            if self._admits is not None and not self._admits(environ["REMOTE_ADDR"]):
+                raise AwsError(
+                    "AccessDeniedException", "Only the emulator's own containers may ask here.", 403
+                )
             if service in ("", "sagemaker"):
                 target = environ.get("HTTP_X_AMZ_TARGET", "")
                 if target.startswith("SageMaker."):
@@ -90,7 +107,10 @@ class Front:
         body = read_body(environ)
         handler = TABLE.get(operation)
         if handler is not None:
-            answer = handler(self._platform, _request(operation, body))
+            request = _request(operation, body)
+            if self._admits is not None:
+                _refuse_programs_of_this_machine(request)
+            answer = handler(self._platform, request)
             if answer is not None:
                 payload = json.dumps(answer).encode()
                 headers = [
@@ -126,11 +146,11 @@ class Front:
 
 
 class Server(wsgi.Server):
-    """cheroot on 127.0.0.1. UserError at once where the port is taken; port 0 takes a free one."""
+    """cheroot. UserError at once where the port cannot be had; port 0 takes a free one."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
         super().__init__(
-            ("127.0.0.1", port), None, numthreads=_THREADS, server_name="longshore", request_queue_size=1024,
+            (host, port), None, numthreads=_THREADS, server_name="longshore", request_queue_size=1024,
             timeout=_IDLE_SECONDS, shutdown_timeout=1,
         )  # fmt: skip
         self.keep_alive_conn_limit = 1024
@@ -141,7 +161,7 @@ class Server(wsgi.Server):
         except OSError as error:
             raise UserError(
                 "longshore emulate",
-                f"port {port} of 127.0.0.1 cannot be had: {error}.",
+                f"port {port} of {host} cannot be had: {error}.",
                 "End what listens there, or choose another one: --port 4600 (0 takes any free one).",
             ) from None
 
@@ -188,6 +208,18 @@ def _request(operation: str, body: bytes) -> dict[str, Any]:
         raise AwsError("SerializationException", "The body is no JSON object.")
     validate(operation, request)
     return request
+
+
+def _refuse_programs_of_this_machine(value: Any) -> None:
+    """AwsError where a request, or what is in it, names one as an image."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name in _IMAGES and str(member).startswith(HOST_PREFIX):
+                raise AwsError("AccessDeniedException", f"A container may not have {member} run.", 403)
+            _refuse_programs_of_this_machine(member)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_programs_of_this_machine(item)
 
 
 def _refuse(error: AwsError, start_response: StartResponse, *, as_xml: bool = False) -> Iterable[bytes]:

@@ -46,6 +46,12 @@ def output_members(operation: str, service: str = "sagemaker") -> frozenset[str]
     return frozenset(shape.members) if shape is not None else frozenset()
 
 
+def shape_members(shape: str) -> frozenset[str]:
+    """The names that one of SageMaker's structures may hold."""
+    found: Any = service_model("sagemaker").shape_for(shape)
+    return frozenset(found.members)
+
+
 def summary_members(operation: str) -> tuple[str, frozenset[str]]:
     """For an operation that lists: the member that holds the list, and the names in each of its items."""
     shape = service_model("sagemaker").operation_model(operation).output_shape

@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
+from longshore.errors import UserError
+
 # An image of this form is a project's folder, which the host engine runs: host:/home/me/project
 HOST_PREFIX = "host:"
+
+
+class NoAnswer(UserError):
+    """The engine does not answer, or no longer: what runs in it is out of reach."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,10 @@ class Container:
 
     image: a name Docker knows, or host:PATH. arguments: what follows the image in `docker run` (A1, D1, E1).
     entrypoint: replaces the image's. mounts: /opt/ml and what lies elsewhere; a mount within another is
-    laid over it. port: the one it listens on, published on 127.0.0.1; None for none. network: False for no
-    network at all (A5), a name for one that containers share under their host names (B5, D4). user: as in
-    `docker run --user`; '' for the image's own. memory_mb: its limit; None for none. owner: who cleans it up.
+    laid over it. port: the one it listens on, published on 127.0.0.1; None for none. network: a name for one
+    that containers share under their host names (B5, D4). isolated: whether it reaches nothing but who shares
+    its network (A5). user: as in `docker run --user`; '' for the image's own. memory_mb: its limit; None for
+    none. owner: who cleans it up.
     """
 
     image: str
@@ -59,7 +66,8 @@ class Container:
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
     port: int | None = None
-    network: str | bool = True
+    network: str | None = None
+    isolated: bool = False
     host_name: str | None = None
     user: str = ""
     memory_mb: int | None = None
@@ -75,8 +83,20 @@ class Line(NamedTuple):
     text: str
 
 
+class Gateway(NamedTuple):
+    """How containers that are not isolated reach this machine.
+
+    address: an IP address of this machine. admits: whether who comes from an address may be one of them.
+    """
+
+    address: str
+    admits: Callable[[str], bool]
+
+
 class Running(Protocol):
-    """A container that was started, until remove()."""
+    """A container that was started, until remove(). Where its engine has stopped answering it is lost, and
+    all but name, address and remove() raise NoAnswer.
+    """
 
     @property
     def name(self) -> str:
@@ -111,7 +131,10 @@ class Running(Protocol):
         """Whether it ended because it reached its memory limit."""
 
     def remove(self) -> None:
-        """End what still runs of it and take it away, port and all; nothing where that has been done."""
+        """End what still runs of it and take it away, port and all; nothing where that has been done.
+
+        Where the engine does not answer that is done when it does again, as long as this process lives.
+        """
 
 
 class Engine(Protocol):
@@ -127,8 +150,13 @@ class Engine(Protocol):
     def start(self, container: Container) -> Running:
         """Start it; UserError where it cannot be. It may end at any time after, by itself."""
 
+    def gateway(self, owner: str) -> Gateway | None:
+        """How its owner's containers reach this machine, those started from now on; None where they share
+        its loopback. UserError where they cannot.
+        """
+
     def clean(self, owner: str) -> list[str]:
-        """Remove whatever an owner that has died left behind; the names of what was removed."""
+        """Remove all that is an owner's; the names of what was removed."""
 
 
 Choose = Callable[[str], Engine]  # the engine for an image's name: see choose.py

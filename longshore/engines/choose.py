@@ -26,14 +26,9 @@ def choose(image: str) -> Engine:
     return _host() if image.startswith(HOST_PREFIX) else _docker()
 
 
-def engines() -> list[Engine]:
-    """Those that answer now, for what concerns all: cleaning up after a process that died."""
-    from longshore.engines.docker import DockerEngine
-
-    there: list[Engine] = [_host()]
-    docker = _docker()
-    assert isinstance(docker, DockerEngine)
-    return there if docker.missing() else [*there, docker]
+def named(name: str) -> Engine:
+    """The engine of this name, 'host' or 'docker'. It need not be there yet."""
+    return {"host": _host, "docker": _docker}[name]()
 
 
 def explain() -> str:

@@ -7,7 +7,18 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from longshore.engines.base import NoAnswer
 from longshore.errors import UserError
+
+_ANSWER_SECONDS = 15.0  # until an engine counts as silent: a ping needs no disk
+_WORK_SECONDS = 60.0  # for what it may have to do something
+OURS = "longshore"  # the label of all that is this package's
+_OWNER = "longshore.owner"
+
+
+def labels(owner: str) -> dict[str, str]:
+    """What an owner's containers and networks are found by."""
+    return {OURS: "1", _OWNER: owner}
 
 
 def sdk() -> Any:
@@ -19,16 +30,24 @@ def sdk() -> Any:
 
 def connect() -> Any:
     """As the command `docker` does: DOCKER_HOST, else the context in use: Docker Desktop has its own."""
-    docker, options = sdk(), {"timeout": 60, "max_pool_size": 64}
+    docker, options = sdk(), {"timeout": _ANSWER_SECONDS, "max_pool_size": 64}
     context = None if "DOCKER_HOST" in os.environ else docker.ContextAPI.get_current_context()
     if context is None:
-        return docker.from_env(**options)
-    return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, **options)
+        client = docker.from_env(**options)
+    else:
+        client = docker.DockerClient(base_url=context.Host, tls=context.TLSConfig or False, **options)
+    client.api.timeout = _WORK_SECONDS
+    return client
+
+
+def ping(api: Any) -> None:
+    """Raises what speaking() makes a NoAnswer of, where the engine does not answer in time."""
+    api.get(f"{api.base_url}/_ping", timeout=_ANSWER_SECONDS).raise_for_status()
 
 
 @contextlib.contextmanager
 def speaking(where: str) -> Iterator[None]:
-    """Makes a UserError of whatever goes wrong with the engine."""
+    """Makes a UserError of whatever goes wrong with the engine; NoAnswer where it does not answer."""
     import requests
     import urllib3
 
@@ -50,7 +69,7 @@ def speaking(where: str) -> Iterator[None]:
         urllib3.exceptions.HTTPError,
         OSError,
     ) as error:
-        raise UserError(
+        raise NoAnswer(
             where,
             "the Docker engine does not answer.",
             "Start it (see `docker info`), or run a checkout as host:PATH.",

@@ -70,6 +70,9 @@ class HostEngine:
             )
         return HostProgram(container, programs, namespaces)
 
+    def gateway(self, owner: str) -> None:
+        """None: its programs share this machine's loopback, whoever owns them."""
+
     def clean(self, owner: str) -> list[str]:
         """Processes by a mark in their environment, then folders and memory limits by their names."""
         killed = processes.kill_owned(owner)
@@ -203,8 +206,8 @@ class HostProgram:
             environment=environment,
             cgroup=[] if self._limit is None else [str(self._limit.joined_by)],
             namespace=namespaces,
-            # A program whose port is asked for is reached through this machine's loopback.
-            network=container.network is not False or container.port is not None,
+            # This machine's loopback is where its port is asked for, and where those of one network meet.
+            network=not container.isolated or container.network is not None or container.port is not None,
             mounts=launch.layers(mounts, ml_root) if namespaces else [],
             writable=[str(temporary), str(home)],
             read_only_root=container.read_only_root,
@@ -223,6 +226,8 @@ class HostProgram:
                     "Run it as an image, or as root.",
                 )
             link = ml_root.source / mount.target.removeprefix(f"{ML_ROOT}/")
+            if link.exists() and link.samefile(mount.source):
+                continue  # it lies there anyway; only that it were read-only cannot be had
             link.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # an empty folder, where it would be mounted
                 link.rmdir()

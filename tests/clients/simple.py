@@ -13,7 +13,7 @@ from simple_sagemaker.sm_project import SageMakerProject
 image, results = sys.argv[1:]
 BUCKET = "iris-simple"
 boto3.client("s3").create_bucket(Bucket=BUCKET)
-project = SageMakerProject("flowers", bucket_name=BUCKET, smSession=sagemaker.Session(default_bucket=BUCKET))
+project = SageMakerProject("iris", bucket_name=BUCKET, smSession=sagemaker.Session(default_bucket=BUCKET))
 project.setDefaultImageParams()
 project.setDefaultCodeParams(
     source_dir=str(Path(__file__).parent / "script"), entry_point="counts_rows.py", dependencies=[]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ from longshore.check.options import Options
 from longshore.check.payloads import CSV, Payload
 from longshore.check.rule import Group, Rule
 from longshore.check.rules import RULES
+from longshore.check.rules.image import BIND_TO_PORT
 from longshore.check.runner import Result, run
 from longshore.check.session import Session
 from longshore.engines.choose import choose
 from tests.support.checks import CONTAINERS, failed, options, statuses
-from tests.support.docker import build, docker
+from tests.support.docker import Container, build, docker, inspect
 from tests.support.server import CHECKOUT
 
 BADLY_MADE = """
@@ -35,6 +37,41 @@ WITH_TINI = """
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 ENTRYPOINT ["/sbin/tini", "--"]
+"""
+# Nothing but a configuration: what can be told of an image without starting it.
+EMPTY = """
+FROM scratch
+COPY Dockerfile /
+ENTRYPOINT ["/serve"]
+"""
+# What it needs is a variable's to say, so that one image has either fault.
+NEEDS_MUCH = """#!/usr/bin/env python3
+import os, pwd, socket, sys
+
+sys.path.insert(0, "/opt/program")
+from well_behaved import Container, main
+from well_behaved_websockets import WebSockets
+
+
+class Faulty(WebSockets if os.environ["NEEDS"] == "a label" else Container):
+    def load(self):
+        if os.environ["NEEDS"] == "a user":
+            pwd.getpwuid(os.getuid())
+        if os.environ["NEEDS"] == "a network":
+            socket.create_connection((os.environ["NEIGHBOUR"], 8080), timeout=2).close()
+        super().load()
+
+
+main(Faulty())
+"""
+WITH_NEEDS = """
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY well_behaved.py well_behaved_websockets.py needs_much.py /opt/program/
+RUN chmod -R a+rX /opt/program
+ENV LISTEN=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+ENTRYPOINT ["python3", "/opt/program/needs_much.py"]
 """
 
 
@@ -75,8 +112,18 @@ def with_tini(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield from _built(f"longshore-test-tini:{os.getpid()}", folder, base_image)
 
 
-def _built(tag: str, folder: Path, base_image: str) -> Iterator[str]:
-    made = build(tag, folder, f"--build-arg=BASE_IMAGE={base_image}")
+@pytest.fixture(scope="module")
+def with_needs(base_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("with-needs")
+    for name in ("well_behaved.py", "well_behaved_websockets.py"):
+        shutil.copy(CONTAINERS / name, folder)
+    (folder / "needs_much.py").write_text(NEEDS_MUCH)
+    (folder / "Dockerfile").write_text(WITH_NEEDS)
+    yield from _built(f"longshore-test-needs:{os.getpid()}", folder, base_image)
+
+
+def _built(tag: str, folder: Path, base_image: str, *options: str) -> Iterator[str]:
+    made = build(tag, folder, f"--build-arg=BASE_IMAGE={base_image}", *options)
     assert made.returncode == 0, made.stdout + made.stderr
     yield tag
     docker("rmi", tag)
@@ -93,3 +140,42 @@ def test_what_is_wrong_with_an_image_is_found(badly_made: str, tmp_path: Path) -
 def test_tini_is_found(with_tini: str) -> None:
     some = [rule for rule in RULES if rule.id == "A2-no-tini"]
     assert failed(check(with_tini, Options(), some)).keys() == {"A2-no-tini"}
+
+
+@pytest.mark.parametrize(
+    ("needs", "rule"), [("a user", "A4-any-user"), ("a network", "A5-no-network"), ("a label", "B2-label")]
+)
+def test_what_a_container_needs_and_does_not_get_is_found(
+    needs: str, rule: str, with_needs: str, tmp_path: Path
+) -> None:
+    given = options(tmp_path)
+    some = [each for each in RULES if each.group in (Group.IMAGE, Group.START, Group.STREAMING)]
+    with Container(with_needs, tmp_path, "--env=NEEDS=nothing") as neighbour:
+        address = inspect(neighbour.id)["NetworkSettings"]["IPAddress"]
+        given = replace(given, environment={"NEEDS": needs, "NEIGHBOUR": address})
+        assert failed(check(with_needs, given, some)).keys() == {rule}
+
+
+def _of_images(image: str, given: Options) -> set[str]:
+    return set(failed(check(image, given, [rule for rule in RULES if rule.group is Group.IMAGE])))
+
+
+@pytest.mark.parametrize(
+    ("platform", "found"), [("linux/arm64", {"F4-amd64"}), ("linux/s390x", {"F4-amd64", "F4-linux"})]
+)
+def test_an_image_for_another_processor_is_found(
+    platform: str, found: set[str], base_image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(EMPTY)
+    tag = f"longshore-test-{platform.replace('/', '-')}:{os.getpid()}"
+    for image in _built(tag, tmp_path, base_image, f"--platform={platform}"):
+        assert _of_images(image, Options()) == {"A7-label", *found}
+
+
+def test_an_image_that_is_too_large_or_whose_name_is_too_long_is_found(
+    base_image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(EMPTY)
+    tag = f"longshore-test-{'long-' * 35}name:{os.getpid()}{'-longer' * 15}"
+    for image in _built(tag, tmp_path, base_image, f"--label={BIND_TO_PORT}=true"):
+        assert _of_images(image, Options(image_bytes=1)) == {"B7-size", "F3-name"}

@@ -12,6 +12,8 @@ import requests
 
 from tests.support.docker import Container, build, docker
 from tests.support.edges import EXAMPLE, PORTRAIT, pgm, read_pgm, strengths
+from tests.support.emulator import EmulatorProcess
+from tests.support.hosting import Hosting
 from tests.support.s3 import S3Server
 from tests.support.server import PATIENCE, free_port
 
@@ -49,7 +51,7 @@ def on_the_host(s3: S3Server) -> list[str]:
     return ["--network=host", *(f"--env={name}={value}" for name, value in s3.environment().items())]
 
 
-def assert_edges_of_the_portrait(s3: S3Server, prefix: str) -> None:
+def assert_edges_of_the_portrait(s3: S3Server | EmulatorProcess, prefix: str) -> None:
     """The bytes that the program writes on the host, too: tests/image/test_example_edges.py."""
     found = strengths(read_pgm(PORTRAIT.read_bytes()))
     assert s3.get("results", f"{prefix}/scan.pgm") == pgm(found)
@@ -90,3 +92,23 @@ def test_invoke_runs_tasks_in_a_container_and_its_exit_code_tells_how_they_ended
     assert invoke(task("broken", "broken.pgm"), task("after")) == 1
     assert s3.keys("results", "broken/") == [f"broken/{RESULT}"]
     assert s3.keys("results", "after/") == []
+
+
+def test_an_endpoint_of_the_emulator_fetches_from_its_s3_and_stores_there(edges: str, tmp_path: Path) -> None:
+    emulator = EmulatorProcess(tmp_path)
+    try:
+        emulator.put("uploads", **{"portrait.pgm": PORTRAIT.read_bytes()})
+        emulator.put("results")
+        hosting = Hosting(emulator)
+        name = hosting.endpoint(Image=edges)
+        body = json.dumps(task("hosted"))
+        done = json.loads(hosting.invoke(name, body, ContentType="application/json"))
+        assert (done["return_code"], done["reason"]) == (0, "ok"), done
+        assert emulator.keys("results", "hosted/") == [
+            f"hosted/{RESULT}",
+            "hosted/scan.json",
+            "hosted/scan.pgm",
+        ]
+        assert_edges_of_the_portrait(emulator, "hosted")
+    finally:
+        emulator.close()

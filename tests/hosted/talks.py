@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does what the body says: tells its environment, the headers or the model's files, sleeps, fails, dies."""
+"""Does what the body says: tells its environment, the headers, files or an S3 object, sleeps, fails, dies."""
 
 import json
 import os
@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         elif command == "model":
             files = [path for path in MODEL.rglob("*") if path.is_file()]
             self.answer(json.dumps({str(p.relative_to(MODEL)): p.read_text() for p in files}).encode())
+        elif command == "fetch":
+            self.answer(json.dumps(fetched(rest)).encode())
         elif command == "who":
             self.answer(str(os.getpid()).encode())
         elif command == "sleep":
@@ -61,6 +63,23 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(b"", Content_Type="text/odd", **kept)
         else:
             self.answer(body)
+
+
+def fetched(url):
+    """Status and body of an object in S3, whose URL may leave out where S3 is; 0 where nobody answers."""
+    import urllib.error
+    import urllib.request  # here: few starts need it
+
+    url = url if "://" in url else os.environ["AWS_ENDPOINT_URL"] + url
+    credential = f"{os.environ.get('AWS_ACCESS_KEY_ID')}/20260101/{os.environ['AWS_REGION']}/s3/aws4_request"
+    signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=signed), timeout=20) as answered:
+            return answered.status, answered.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError as error:
+        return 0, repr(error)
 
 
 class Server(ThreadingHTTPServer):

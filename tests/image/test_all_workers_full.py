@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from app.serving.fullness import Fullness
-from app.serving.refusals import Refusals
+from app.serving.tallies import Tally
 from tests.image.test_serve import assert_problem
 from tests.support.gated import Gated, gated
 from tests.support.metrics import samples
@@ -188,7 +188,7 @@ def test_a_disk_that_takes_no_file_is_no_error(tmp_path: Path) -> None:
 
 
 def test_the_count_is_exact_and_takes_no_room_on_the_disk(tmp_path: Path) -> None:
-    refusals = Refusals(tmp_path)
+    refusals = Tally(tmp_path / "refused")
     assert refusals.count() == 0
     with (tmp_path / "refused").open("ab", buffering=0) as file:
         for written in range(1, 4):

@@ -17,6 +17,8 @@ from tests.support.gated import Gated
 from tests.support.raw_http import BODY, CHUNKED, END, HEAD, LAST, connect, statuses, until_closed, whole
 from tests.support.server import SERVE, Server, wait_until
 
+SLOW = HEAD + b'Content-Length: 14\r\n\r\n{"sleep":0.05}'  # for tests/models/slow.py
+
 
 def nginx_memory(server: Server) -> float:
     """MB; 0 where only root could tell."""
@@ -133,3 +135,31 @@ def test_more_connections_than_files_may_be_open_hold_up_nobody(tmp_path: Path, 
         idle(server, 500, stack)
         for _ in range(20):
             assert server.post(b"1,2\n", "text/csv").text == "3.0\n"
+
+
+def test_more_requests_than_a_worker_may_open_files_wait_and_that_is_one_line(tmp_path: Path) -> None:
+    command = ("sh", "-c", 'ulimit -S -n 64 && exec "$0"', str(SERVE))
+    with (
+        Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
+        ExitStack() as stack,
+    ):
+        connections = [stack.enter_context(connect(server)) for _ in range(100)]
+        for connection in connections:
+            connection.sendall(SLOW)
+        assert {status for one in connections for status in statuses(one.recv(65536))} == {200}
+        assert server.stderr.count("can be accepted (Too many open files; 64 files may be open)") == 1
+        assert [line["level"] for line in server.log()].count("ERROR") == 0
+
+
+def test_more_requests_than_nginx_may_open_files_are_refused(tmp_path: Path) -> None:
+    """It has 96 connections here: 50 clients, and as many to the worker, would be more."""
+    command = ("sh", "-c", 'ulimit -n 256 && exec "$0"', str(SERVE))
+    with (
+        Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
+        ExitStack() as stack,
+    ):
+        connections = [stack.enter_context(connect(server)) for _ in range(50)]
+        for connection in connections:
+            connection.sendall(SLOW)
+        answers = [statuses(connection.recv(65536)) for connection in connections]
+        assert {tuple(answer) for answer in answers} == {(200,), (503,)}

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,7 +106,8 @@ def test_as_pid_1_sigterm_drops_what_is_in_flight(tmp_path: Path) -> None:
         (serve,) = [pid for pid in server.pids("container/serve") if pid != server.process.pid]
         with ThreadPoolExecutor() as pool:
             request = pool.submit(server.post, {"sleep": 1.5})
-            time.sleep(0.5)
+            arrived = "requests_in_flight 1.0"
+            wait_until(lambda: arrived in server.get("/metrics").text, "the request's arrival")
             os.kill(serve, signal.SIGTERM)
             assert request.result().text == '"done"'
         assert server.wait_exit() == 0

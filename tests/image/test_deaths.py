@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.serving import deaths
+from app.serving.blackbox import BlackBox
 from tests.image.test_machine import tree
 from tests.support.gated import gated
-from tests.support.server import Server, wait_until
+from tests.support.server import Server, alive, wait_until
 
 
 def died(server: Server, number: int = 1) -> dict[str, Any]:
     """The line about the death of the last of so many workers."""
 
     def lines() -> list[dict[str, Any]]:
-        found = [line for line in server.log() if "cause" in line]
+        found = deaths_told(server)
         assert len(found) <= number, found
         return found if len(found) == number else []
 
-    line: dict[str, Any] = wait_until(lines, "the line about the death")[-1]
+    line: dict[str, Any] = wait_until(lines, "the line about the death", seen=server.seen)[-1]
+    return line
+
+
+def deaths_told(server: Server) -> list[dict[str, Any]]:
+    return [line for line in server.log() if "cause" in line]
+
+
+def hung(server: Server, body: dict[str, bool]) -> dict[str, Any]:
+    """The line about the death of the worker that has hung by this body."""
+    line: dict[str, Any] = server.hang(body, lambda: deaths_told(server), "the line about the death")[0]
     return line
 
 
@@ -97,20 +111,48 @@ def test_a_worker_that_hangs_is_one_line_and_its_stack_is_shown(
 ) -> None:
     variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
     with Server(tmp_path, model, MODEL_SERVER_TIMEOUT=1, **variables) as server:
-        server.post({"hang": True}, X_Amzn_SageMaker_Inference_Id="too long")
-        line = died(server)
+        line = hung(server, {"hang": True})
         assert line["cause"] == "time-out"
         # SIGABRT cuts this C call short where the main thread makes it, as under gevent: it may get a 500.
-        assert [*line["in_flight"], *line["last_answered"]] == ["too long"]
+        assert "too long" in [*line["in_flight"], *line["last_answered"]]
         assert 'inference.py", line' in server.stderr
 
 
 def test_the_stack_is_shown_of_a_call_that_no_signal_ends(tmp_path: Path) -> None:
     with Server(tmp_path, "holds_the_gil", MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=1) as server:
-        server.post({"spin": True}, X_Amzn_SageMaker_Inference_Id="too long")
-        line = died(server)
+        line = hung(server, {"spin": True})
         assert (line["cause"], line["computing"]) == ("time-out", ["too long"])
         assert 'inference.py", line 19 in predict' in server.stderr
+
+
+def test_the_line_stands_alone_where_the_stacks_were_cut_short(tmp_path: Path) -> None:
+    """Nobody reads the log meanwhile, and it holds less than the stacks: SIGKILL comes in a line of them."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_TIMEOUT": 1}
+    with (
+        os.fdopen(reading, "rb") as log,
+        Server(tmp_path, "holds_the_gil", stderr=writing, **variables) as server,
+    ):
+        while b"loaded" not in log.readline():
+            pass
+        os.write(writing, b"-" * 40 + b"\n")  # without this the end would be that of a line, as it happens
+        os.close(writing)
+        (worker,) = server.workers()
+
+        def computes() -> bool:
+            server.post({"spin": True})
+            return any((server.ml_root / "model").glob("arrived-*"))
+
+        wait_until(computes, "the call")
+        wait_until(lambda: not alive(worker), "the worker's death")
+        lines = [log.readline()]
+        while b'"cause"' not in lines[-1]:
+            lines.append(log.readline())
+            assert lines[-1], "the end of the log"
+        assert not [line for line in lines if line.startswith(b"Extension modules")], "the last of the stacks"
+        assert json.loads(lines[-1])["cause"] == "time-out"
+        threading.Thread(target=log.read, daemon=True).start()
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
@@ -170,6 +212,28 @@ def test_a_request_that_kills_its_worker_ends_no_server_that_answers_others(
             server.post({"exit": 7})
             died(server, number)
         wait_until(lambda: server.post({}).status_code == 200, "another request's answer")
+
+
+def test_a_refusal_is_no_answer_of_a_worker_that_dies(tmp_path: Path) -> None:
+    with gated(tmp_path, "gated_batches", MODEL_SERVER_MAX_QUEUE=1) as one:
+        dies, waits = one.stuck(answer="kill"), one.send("waits")
+        assert one.post("refused").status_code == 503
+        one.open()
+        assert (dies.result().status_code, waits.result().status_code) == (502, 502)
+        line = died(one.server)
+        assert (line["answered"], line["last_answered"]) == (0, ["id-refused"])
+
+
+def test_more_in_flight_than_are_remembered_count_as_no_answers() -> None:
+    box = BlackBox()
+    numbers = [box.begin(f"request {number}") for number in range(100)]
+    assert box.answered == 0
+    for number in numbers[:50]:
+        box.end(number, refused=False)
+    assert box.answered == 50
+    remembered = [f"request {number}" for number in range(100)][-64:]
+    assert box.requests(in_flight=True) == remembered[14:]
+    assert box.requests(in_flight=False) == remembered[:14]
 
 
 def test_the_limit_of_a_crash_loop_grows_with_the_workers() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,8 @@ from app.serving.hangs import Hangs
 from app.serving.resources import Resources
 from tests.image.test_machine import tree
 from tests.support.disk import small_disk
-from tests.support.server import Server, wait_until
+from tests.support.raw_http import connect, statuses
+from tests.support.server import PATIENCE, Server, wait_until
 
 MB = 2**20
 
@@ -34,20 +36,28 @@ def holding(folder: Path, **variables: Any) -> Server:
 def hold(server: Server, pool: ThreadPoolExecutor, seconds: int, workers: int) -> list[Future[Any]]:
     """Requests that keep so many workers from doing anything else, once they do."""
     wait_until(lambda: server.stderr.count("has loaded in") == workers, "all workers")
-    found: list[Future[Any]] = []
+    return [hold_one(server, pool, seconds, number) for number in range(1, workers + 1)]
+
+
+def hold_one(server: Server, pool: ThreadPoolExecutor, seconds: int, number: int) -> Future[Any]:
+    """The number-th of those requests, which the model has."""
+    sent = pool.submit(server.post, {"hold": seconds})
 
     def arrived() -> bool:
-        return len(list((server.ml_root / "model").glob("arrived-*"))) == len(found)
+        nonlocal sent
+        if len(list((server.ml_root / "model").glob("arrived-*"))) == number:
+            return True
+        if sent.done():  # a loaded machine has not brought it to the model in time
+            sent = pool.submit(server.post, {"hold": seconds})
+        return False
 
-    for _ in range(workers):
-        found.append(pool.submit(server.post, {"hold": seconds}))
-        wait_until(arrived, "another worker's call")
-    return found
+    wait_until(arrived, "another worker's call", seen=server.seen)
+    return sent
 
 
 def detail(server: Server) -> str:
     """What /ping says; nothing where it is 200."""
-    answer = requests.get(f"{server.url}/ping", timeout=5)
+    answer = requests.get(f"{server.url}/ping", timeout=PATIENCE)
     return "" if answer.status_code == 200 else str(answer.json()["detail"])
 
 
@@ -63,6 +73,20 @@ def test_ping_answers_while_every_worker_keeps_the_interpreter(tmp_path: Path) -
         assert set(answers) == {200}
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
+
+
+def test_pings_that_come_all_at_once_are_all_answered(tmp_path: Path) -> None:
+    """They come while the supervisor takes none, and until nginx has seen them all."""
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server, ExitStack() as stack:
+        connections = [stack.enter_context(connect(server)) for _ in range(300)]
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            for connection in connections:
+                connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert server.get("/nothing").status_code == 404
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert {status for one in connections for status in statuses(one.recv(65536))} == {200}
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
@@ -87,7 +111,7 @@ def test_one_worker_that_is_stuck_of_two_is_no_503(tmp_path: Path) -> None:
         ThreadPoolExecutor() as pool,
     ):
         wait_until(lambda: server.stderr.count("has loaded in") == 2, "all workers")
-        held = pool.submit(server.post, {"hold": 1000})
+        held = hold_one(server, pool, 1000, 1)
         seen = set()
         while " died: time-out; " not in server.stderr:
             seen.add(detail(server))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
 from app import meter_files
 from app.serving import metrics_page
+from tests.support.disk import small_disk
 
 
 def test_what_prometheus_client_writes_is_read_and_what_we_write_it_reads(tmp_path: Path) -> None:
@@ -33,3 +35,13 @@ def test_a_damaged_file_of_a_dead_worker_costs_only_what_it_held(tmp_path: Path)
     assert list(page.folder.iterdir()) == []
     meter_files.write(page.folder / f"counter_{dead}.db", {'["a", "a_total", {}, "text"]': 1.0})
     assert b"a_total 3.5" in page.page()
+
+
+def test_a_worker_that_starts_on_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    with small_disk(tmp_path, "64k"):
+        page = metrics_page.MetricsPage(tmp_path, None, list)
+        values = {f'["a", "a_total", {{}}, "{number}"]': 1.0 for number in range(10_000)}
+        with pytest.raises(OSError, match="No space left"):
+            meter_files.write(page.folder / "counter_1.db", values)
+        assert list(page.folder.iterdir()) == []
+        assert b"longshore_workers_ready 0.0" in page.page()

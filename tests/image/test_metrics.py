@@ -31,7 +31,7 @@ def moved(server: Server, before: Samples, *expected: tuple[str, float]) -> None
         now = samples(server)
         return all(now[name] - before.get(name, 0) == by for name, by in expected)
 
-    wait_until(grown, f"{expected}, from {[before.get(name) for name, _ in expected]}", 20)
+    wait_until(grown, f"{expected}, from {[before.get(name) for name, _ in expected]}")
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
@@ -155,16 +155,35 @@ def test_deaths_are_counted_by_cause_and_take_no_counter_and_leave_no_gauge(tmp_
         assert now["longshore_workers_ready"] == 1
 
 
+def test_what_nginx_answers_itself_is_counted_and_a_client_names_no_status(tmp_path: Path) -> None:
+    limits: dict[str, Any] = {"MODEL_SERVER_TIMEOUT": 1, "MODEL_SERVER_MAX_PAYLOAD_MB": 1}
+    with Server(tmp_path, "hangs", MODEL_SERVER_WORKERS=1, **limits) as server:
+        before = samples(server)
+        assert server.post({"hang": True}).status_code == 504
+        wait_until(lambda: server.stderr.count("has loaded in") == 2, "the replacement")
+        assert server.post(b"x" * (2**20 + 1)).status_code == 413
+        assert server.get("/nothing?502 /invocations").status_code == 404
+        for status, times in ((504, 1), (413, 1), (502, 0), (200, 0)):
+            moved(server, before, (f'longshore_requests_total{{status="{status}"}}', times))
+        assert [line["status"] for line in server.access_log()].count(504) == 1
+
+
+def test_the_answer_for_a_worker_that_dies_is_counted(tmp_path: Path) -> None:
+    with Server(tmp_path, "exits", MODEL_SERVER_WORKERS=1) as server:
+        before = samples(server)
+        assert server.post({"exit": 7}).status_code == 502
+        moved(server, before, ('longshore_requests_total{status="502"}', 1))
+
+
 @pytest.mark.parametrize(
-    ("model", "request_body", "status", "cause"),
-    [("hangs", {"hang": True}, 504, "timeout"), ("exits", {"exit": 7}, 502, "exit")],
+    ("model", "request_body", "cause"), [("hangs", {"hang": True}, "timeout"), ("exits", {"exit": 7}, "exit")]
 )
 def test_a_time_out_and_an_exit_are_causes_too(
-    tmp_path: Path, model: str, request_body: dict[str, int], status: int, cause: str
+    tmp_path: Path, model: str, request_body: dict[str, int], cause: str
 ) -> None:
     with Server(tmp_path, model, MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=1) as server:
         before = samples(server)
-        assert server.post(request_body).status_code == status
+        server.hang(request_body, lambda: " died: " in server.stderr, "a worker's death")
         moved(server, before, (RESTARTS % cause, 1))
 
 

@@ -110,6 +110,13 @@ def test_attributes_that_cannot_be_a_header_are_500_and_reach_no_client(
     assert "Set-Cookie" not in response.headers
 
 
+@pytest.mark.parametrize("name", ["content-length", "Transfer-Encoding", "X-Accel-Redirect"])
+def test_a_header_that_is_not_the_models_to_set_is_500_and_the_log_names_it(fails: Server, name: str) -> None:
+    assert_problem(fails.post({"in": "headers", "more": {name: "5"}}), 500)
+    assert f"'{name}' is no header that a model may set" in fails.stderr
+    assert fails.post({"in": "headers", "more": {"X-Model": "5"}}).headers["X-Model"] == "5"
+
+
 def test_a_long_refusal_is_cut_to_what_sagemaker_passes_on(fails: Server) -> None:
     for saying in ("x" * 10_000, "\u0000" * 10_000, "😀" * 10_000):
         response = fails.post({"in": "predict", "with": "ValueError", "saying": saying})

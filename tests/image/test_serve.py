@@ -63,6 +63,16 @@ def test_trace_is_405_as_json(describe: Server) -> None:
     assert_problem(requests.request("TRACE", f"{describe.url}/invocations", timeout=10), 405)
 
 
+@pytest.mark.parametrize("path", ["/ping", "/metrics"])
+def test_what_the_supervisor_answers_takes_no_other_method_and_any_headers(
+    describe: Server, path: str
+) -> None:
+    for method in ("PUT", "DELETE", "OPTIONS", "BREW"):
+        assert_problem(requests.request(method, f"{describe.url}{path}", timeout=10), 405)
+    many = {f"x-{number}": "x" * 100 for number in range(150)}
+    assert describe.get(path, headers=many).status_code == 200
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [

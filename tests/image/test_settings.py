@@ -148,6 +148,14 @@ def test_threads_contradict_gevent() -> None:
     assert "MODEL_SERVER_THREADS" in message and "MODEL_SERVER_WORKER_CLASS" in message
 
 
+def test_a_batch_may_wait_for_half_the_time_limit_at_most() -> None:
+    timeout = {"MODEL_SERVER_TIMEOUT": "2"}
+    message = refusal(MODEL_SERVER_MAX_BATCH_DELAY_MS="1001", **timeout)
+    assert message.startswith("MODEL_SERVER_MAX_BATCH_DELAY_MS: '1001' is more than half of ")
+    allowed = settings.load({"MODEL_SERVER_MAX_BATCH_DELAY_MS": "1000", **timeout})
+    assert allowed.model.max_batch_delay_ms == 1000
+
+
 def test_a_batch_payload_above_the_body_limit_is_a_contradiction() -> None:
     message = refusal(SAGEMAKER_MAX_PAYLOAD_IN_MB="50", MODEL_SERVER_MAX_PAYLOAD_MB="20")
     assert "SAGEMAKER_MAX_PAYLOAD_IN_MB: '50'" in message and "MODEL_SERVER_MAX_PAYLOAD_MB '20'" in message

@@ -1,27 +1,64 @@
 #!/usr/bin/env python3
-"""Trains by running a script, as AWS's framework images do."""
+"""Trains by running a script that lies in S3, as AWS's framework images do; with the variables these set.
+
+Without an SDK, so that it runs in any image that has Python.
+"""
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
 import tempfile
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
+assert sys.argv[1:] == ["train"], sys.argv
+CONFIG = Path("/opt/ml/input/config")
 
-assert sys.argv[1:] == ["train"]
-given = json.loads(Path("/opt/ml/input/config/hyperparameters.json").read_text())
-hyperparameters = {name: json.loads(value) for name, value in given.items()}
-where = urlsplit(hyperparameters["sagemaker_submit_directory"])
+
+def from_s3(uri):
+    where = urlsplit(uri)
+    key, region = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"]
+    credential = f"{key}/20260101/{region}/s3/aws4_request"
+    signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"}
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/{where.netloc}{where.path}"
+    return urllib.request.urlopen(urllib.request.Request(url, headers=signed), timeout=60)
+
+
+def read(name):
+    return json.loads((CONFIG / f"{name}.json").read_text())
+
+
+def hyperparameters():
+    found = {}
+    for name, value in read("hyperparameters").items():
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+given, resources = hyperparameters(), read("resourceconfig")
+own = {name: value for name, value in given.items() if not name.startswith("sagemaker_")}
+channels = sorted(read("inputdataconfig"))
+variables = {
+    "SM_MODEL_DIR": "/opt/ml/model",
+    "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data",
+    "SM_CHANNELS": json.dumps(channels),
+    "SM_HPS": json.dumps(own),
+    "SM_HOSTS": json.dumps(resources["hosts"]),
+    "SM_CURRENT_HOST": resources["current_host"],
+    **{f"SM_CHANNEL_{name.upper()}": f"/opt/ml/input/data/{name}" for name in channels},
+}
+arguments = [text for name, value in own.items() for text in (f"--{name}", str(value))]
 with tempfile.TemporaryDirectory() as folder:
-    archive = Path(folder, "source.tar.gz")
-    boto3.client("s3").download_file(where.netloc, where.path.lstrip("/"), str(archive))
-    with tarfile.open(archive) as source:
-        source.extractall(folder, filter="data")
-    command = [sys.executable, hyperparameters["sagemaker_program"]]
-    for name, value in hyperparameters.items():
-        if not name.startswith("sagemaker_"):
-            command += [f"--{name}", str(value)]
-    sys.exit(subprocess.run(command, cwd=folder).returncode)
+    with (
+        from_s3(given["sagemaker_submit_directory"]) as stream,
+        tarfile.open(fileobj=stream, mode="r|*") as code,
+    ):
+        code.extractall(folder, filter="data")
+    command = [sys.executable, given["sagemaker_program"], *arguments]
+    sys.exit(subprocess.run(command, cwd=folder, env=os.environ | variables).returncode)

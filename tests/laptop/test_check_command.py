@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,23 +19,24 @@ from longshore.check.command import find
 from longshore.check.rules import RULES
 from longshore.check.session import Session
 from tests.support.checks import CONTAINERS, PAYLOAD, options
-from tests.support.server import PATIENCE, environment, wait_until
+from tests.support.server import CHECKOUT, PATIENCE, environment, wait_until
 
 WELL_BEHAVED = str(CONTAINERS / "well_behaved.py")
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
+def start(*arguments: str | Path, stdout: int = subprocess.PIPE, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "longshore", "check", *map(str, arguments)],
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment(**variables),
+        cwd=CHECKOUT,
     )
 
 
-def run(*arguments: str | Path) -> tuple[int, str, str]:
-    with start(*arguments) as process:
+def run(*arguments: str | Path, **variables: str) -> tuple[int, str, str]:
+    with start(*arguments, stdout=subprocess.PIPE, **variables) as process:
         out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out, err
 
@@ -58,6 +61,8 @@ def test_the_report_has_groups_evidence_and_remedies_and_a_line_that_sums_up(giv
     assert "POST /invocations" in lines[failed + 1]
     assert any(line.strip().startswith("→ Answer as plain text") for line in lines[failed + 2 : failed + 4])
     assert "1 warning failed" in lines[-2]
+    assert "warning: A16-no-html" in lines
+    assert not [line for line in lines if line != line.rstrip()]
 
 
 def test_an_error_that_failed_is_exit_code_1_in_all_three_reports(given: list[str], tmp_path: Path) -> None:
@@ -94,8 +99,19 @@ def test_list_prints_every_rule_and_needs_no_target() -> None:
         ((WELL_BEHAVED, "--content-type", "text/csv"), 2, "give both"),
         ((WELL_BEHAVED, "--env", "NAME"), 2, "NAME=VALUE"),
         ((WELL_BEHAVED, "--payload", "/no/such/file"), 2, "does not exist"),
+        ((WELL_BEHAVED, "--json", "-", "--junit", "-"), 2, "name a file for one"),
+        ((WELL_BEHAVED, "--model", __file__), 2, "it cannot be unpacked: file could not be opened"),
+        ((WELL_BEHAVED, "--training", CONTAINERS), 2, "laid out as /opt/ml/input"),
+        (("",), 2, "name what to check"),
         (("host:/no/such/folder",), 3, "there is no such file or folder"),
-        (("http://127.0.0.1:9/",), 3, ""),
+        (("/no/such/folder",), 3, "/no/such/folder: there is no such file or folder"),
+        ((CONTAINERS,), 3, "it is no folder with `serve`"),
+        (("longshore-no-such-image",), 3, "There is no file or folder of this name, either."),
+        (("docs",), 3, "What lies at ./docs has nothing to run, either."),
+        (("http://127.0.0.1:9/",), 3, "nobody answers there: GET /ping → the connection was refused"),
+        (("http:///",), 2, "it names no host"),
+        (("http://127.0.0.1:port/",), 2, "Give it as http://HOST:PORT"),
+        (("ftp://127.0.0.1/",), 2, "ftp is neither http nor https"),
     ],
 )
 def test_what_cannot_be_run_is_said(arguments: tuple[str, ...], code: int, said: str) -> None:
@@ -105,10 +121,45 @@ def test_what_cannot_be_run_is_said(arguments: tuple[str, ...], code: int, said:
     assert "Traceback" not in err
 
 
-def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    code, _, err = run(WELL_BEHAVED, "--only", "A1", "--json", tmp_path / "no" / "such.json")
-    assert code == 2
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+def test_a_report_that_cannot_be_written_is_said_before_the_check(option: str, tmp_path: Path) -> None:
+    code, out, err = run(WELL_BEHAVED, "--only", "A1", option, tmp_path / "no" / "such")
+    assert (code, out) == (2, "")
     assert "cannot be written" in err
+
+
+def test_without_an_engine_that_is_said(tmp_path: Path) -> None:
+    code, _, err = run("some-image", DOCKER_HOST=f"unix://{tmp_path}/no.sock")
+    assert code == 3
+    assert "the Docker engine does not answer" in err
+    assert "There is no file or folder of this name, either." in err
+
+
+def test_why_a_container_does_not_start_is_said_in_full_once(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    asked = ("--only", "health", "--only", "requests")
+    code, out, _ = run(WELL_BEHAVED, "--model", tmp_path / "model", *asked)
+    assert code == 3
+    told = " ".join(out.split())
+    assert told.count("the container does not start, see A9-starts") > 1
+    assert told.count("ended by itself with exit code 3") == 1
+    assert "/opt/ml/model was empty: give it a model with --model" in told
+
+
+def test_a_narrow_terminal_loses_nothing(given: list[str]) -> None:
+    ours, its = os.openpty()
+    narrow = CONTAINERS / "takes_5_mb.py"
+    with start(narrow, *given, "--only", "A12", stdout=its, COLUMNS="60", TERM="xterm") as process:
+        os.close(its)
+        out = b""
+        with contextlib.suppress(OSError):  # the terminal's end
+            while part := os.read(ours, 65536):
+                out += part
+    os.close(ours)
+    assert process.returncode == 1
+    text = re.sub(r"\x1b\[[0-9;]*m", "", out.decode())
+    assert max(map(len, text.splitlines())) <= 60
+    assert "Raise the limit: client_max_body_size 25m and more in nginx." in " ".join(text.split())
 
 
 @pytest.fixture

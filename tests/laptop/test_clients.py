@@ -22,5 +22,5 @@ def test_a_task_of_simple_sagemaker(emulator: EmulatorProcess, tmp_path: Path) -
     image = f"host:{JOBS / 'runs_a_script.py'}"
     clients.run(emulator, [python, clients.CLIENTS / "simple.py", image, tmp_path])
     told = {path.parent.name: path.read_text() for path in tmp_path.rglob("told.txt")}
-    assert told["model"] == "--column 2: 150 rows"
+    assert told["model"] == "--column 2: 150 rows\n"
     assert set(told) == {"model", "state"}

@@ -60,6 +60,22 @@ def test_an_account_has_12_digits(tmp_path: Path, account: str) -> None:
     assert "12 digits" in done.stderr
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "none"])
+def test_a_port_that_cannot_be_is_said(tmp_path: Path, port: str) -> None:
+    done = run(tmp_path, "--port", port)
+    assert done.returncode == 2
+    assert "Invalid value for '--port'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("region", ["", "mars-1", "eu-west-99", "cn-north-1"])
+def test_a_region_that_it_cannot_play_is_said_with_those_it_can(tmp_path: Path, region: str) -> None:
+    done = run(tmp_path, "--port", "0", "--region", region)
+    assert done.returncode == 2
+    assert "--region" in done.stderr
+    assert "eu-west-1" in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_and_all_that_runs(tmp_path: Path, number: signal.Signals) -> None:
     emulator = EmulatorProcess(tmp_path)

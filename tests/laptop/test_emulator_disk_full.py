@@ -49,25 +49,16 @@ def test_a_model_that_has_no_room_fails_its_endpoint(disk: Path) -> None:
     emulator.close()
 
 
-@pytest.fixture
-def larger_disk(tmp_path: Path) -> Iterator[Path]:
-    """With room for two states: AWS's own policies make one 4 MB, and a new one stands beside the former."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    with small_disk(folder, "32m"):
-        yield folder
-
-
-def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(larger_disk: Path, tmp_path: Path) -> None:
+def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(disk: Path, tmp_path: Path) -> None:
     """The state's folder alone is on the small disk, and objects fill it."""
     outside = tmp_path / "outside"
     outside.mkdir()
-    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
     emulator.put("one", small=b"x")
     emulator.close()
-    left = shutil.disk_usage(larger_disk).free
-    (larger_disk / "filler").write_bytes(b"x" * (left - 64 * 2**10))
-    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    left = shutil.disk_usage(disk).free
+    (disk / "filler").write_bytes(b"x" * (left - 64 * 2**10))
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="s")
@@ -75,7 +66,7 @@ def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(larger_disk: 
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
     emulator.close()
     assert "The state cannot be written" in (outside / "emulator.log").read_text()
-    (larger_disk / "filler").unlink()
-    emulator = EmulatorProcess(outside, "--state", str(larger_disk / "state"))
+    (disk / "filler").unlink()
+    emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
     assert emulator.get("one", "small") == b"x"
     emulator.close()

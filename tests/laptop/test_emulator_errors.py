@@ -15,6 +15,7 @@ from tests.support.server import PATIENCE, wait_until
 VARIANT = {"VariantName": "v", "ModelName": "there", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 CONTAINER = {"Image": image("talks")}
 NOT_FOUND = 'Could not find {} "arn:aws:sagemaker:us-east-1:123456789012:{}/none".'
+TAGGED = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/none"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("delete_endpoint_config", {"EndpointConfigName": "none"}, "Could not find endpoint config"),
     ("create_endpoint_config", config(ModelName="none"), NOT_FOUND.format("model", "model")),
     ("create_endpoint", endpoint("none"), "Could not find endpoint configuration"),
+    ("list_tags", {"ResourceArn": TAGGED}, NOT_FOUND.format("endpoint", "endpoint")),
+    ("delete_tags", {"ResourceArn": TAGGED, "TagKeys": ["a"]}, NOT_FOUND.format("endpoint", "endpoint")),
+    (
+        "add_tags",
+        {"ResourceArn": TAGGED, "Tags": [{"Key": "a", "Value": ""}]},
+        NOT_FOUND.format("endpoint", "endpoint"),
+    ),
     ("describe_pipeline", {"PipelineName": "none"}, "none"),  # moto's answer
     # names that are taken
     ("create_model", model(ModelName="there"), "Cannot create already existing model"),

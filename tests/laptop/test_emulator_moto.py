@@ -24,3 +24,27 @@ def test_events_are_filtered_by_the_prefix_of_their_stream(emulator: EmulatorPro
 def test_aws_own_policies_can_be_attached(emulator: EmulatorProcess) -> None:
     arn = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
     emulator.client("iam").attach_role_policy(RoleName="longshore", PolicyArn=arn)
+
+
+def test_targets_and_policies_of_scaling_are_kept(emulator: EmulatorProcess) -> None:
+    scaling = emulator.client("application-autoscaling")
+    target = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/scaled/variant/all",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=4)
+    scaling.put_scaling_policy(
+        **target,
+        PolicyName="busy",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 70.0,
+            "PredefinedMetricSpecification": metric,
+        },
+    )
+    (kept,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (kept["MinCapacity"], kept["MaxCapacity"]) == (1, 4)
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"] == metric

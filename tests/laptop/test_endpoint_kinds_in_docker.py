@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import docker
+from tests.support.docker import containers
 from tests.support.emulator import ROLE, EmulatorProcess
 from tests.support.hosting import HOSTED, Hosting, archive
 
@@ -60,10 +61,6 @@ def hosting(emulator: EmulatorProcess) -> Hosting:
 
 def stages(image: str) -> list[dict[str, Any]]:
     return [{"Image": image, "Environment": {"PROGRAM": "stage", "STAGE": stage}} for stage in "ab"]
-
-
-def containers(image: str) -> list[str]:
-    return docker.docker("ps", "--all", "--quiet", "--filter", f"ancestor={image}").stdout.split()
 
 
 def test_a_pipeline_in_containers(hosting: Hosting, images: tuple[str, str], name: str) -> None:

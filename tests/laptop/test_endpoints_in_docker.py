@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import docker
+from tests.support.docker import containers
 from tests.support.emulator import EmulatorProcess
 from tests.support.hosting import HOSTED, Hosting, archive
 from tests.support.server import wait_until
@@ -19,29 +18,12 @@ from tests.support.server import wait_until
 _MISSING = docker.missing()
 pytestmark = pytest.mark.skipif(_MISSING is not None, reason=f"Docker: {_MISSING}")
 
-_DOCKERFILE = f"""\
-FROM {docker.BASE_IMAGE}
-COPY talks.py /usr/local/bin/
-ENTRYPOINT ["talks.py"]
-"""
-
 
 @pytest.fixture(scope="module")
 def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An image with tests/hosted/talks.py."""
-    context = tmp_path_factory.mktemp("image")
-    shutil.copy(HOSTED / "talks.py", context)
-    tag = f"longshore-test-talks-{uuid.uuid4().hex[:8]}"
-    # The label makes it another image than the same tests build beside these: containers are found by image.
-    (context / "Dockerfile").write_text(f"{_DOCKERFILE}LABEL of={tag}\n")
-    built = docker.build(tag, context)
-    assert built.returncode == 0, built.stderr
-    yield tag
-    docker.docker("rmi", "--force", tag)
-
-
-def containers(image: str) -> list[str]:
-    return docker.docker("ps", "--all", "--quiet", "--filter", f"ancestor={image}").stdout.split()
+    with docker.image_of(HOSTED / "talks.py", tmp_path_factory.mktemp("image")) as image:
+        yield image
 
 
 def test_an_endpoint_in_a_container(emulator: EmulatorProcess, talks: str) -> None:
@@ -60,6 +42,23 @@ def test_an_endpoint_in_a_container(emulator: EmulatorProcess, talks: str) -> No
     wait_until(lambda: answers(hosting, name), "it answers")
     hosting.delete(name)
     assert containers(talks) == []
+
+
+def test_an_endpoint_reads_from_s3_and_an_isolated_one_cannot(emulator: EmulatorProcess, talks: str) -> None:
+    hosting = Hosting(emulator)
+    emulator.put("docker-reads", object=b"content")
+    name = hosting.endpoint(Image=talks)
+    assert json.loads(hosting.invoke(name, "fetch /docker-reads/object")) == [200, "content"]
+    address = json.loads(hosting.invoke(name, "environment"))["AWS_ENDPOINT_URL"]
+    isolated = hosting.create(hosting.config({"ModelName": hosting.model(isolated=True, Image=talks)}))
+    assert hosting.settled(isolated)["EndpointStatus"] == "InService"
+    assert "AWS_ACCESS_KEY_ID" not in json.loads(hosting.invoke(isolated, "environment"))
+    for where in ("", address):
+        status, said = json.loads(hosting.invoke(isolated, f"fetch {where}/docker-reads/object"))
+        # Engines differ in whether such a network leads to this machine's other addresses.
+        assert status in ((0, 403) if where else (0,)), said
+    for each in (name, isolated):
+        hosting.delete(each)
 
 
 def answers(hosting: Hosting, name: str) -> bool:

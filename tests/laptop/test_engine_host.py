@@ -79,6 +79,11 @@ def test_where_no_mount_can_be_made_folders_are_links(host: Machine, tmp_path: P
     script = 'cat "$ML_ROOT/model/here" "$ML_ROOT/input/data/x/here"; echo'
     assert plain.run(script, *mounts)[1] == ["modelmodel"]
     assert not (host.ml_root / "model").exists(), "the links went with it"
+    (host.ml_root / "input").mkdir(exist_ok=True)
+    (host.ml_root / "input" / "here").write_text("lies where it is shown")
+    within = Mount(host.ml_root / "input", "/opt/ml/input", read_only=True)
+    assert plain.run('cat "$ML_ROOT/input/here"; echo', within)[1] == ["lies where it is shown"]
+    assert (host.ml_root / "input" / "here").exists()
     with pytest.raises(UserError, match="/opt/other"):
         plain.run("exit 0", Mount(model, "/opt/other"))
     with pytest.raises(UserError, match="read-only"):

@@ -179,7 +179,7 @@ def test_a_root_that_cannot_be_written_to(machine: Machine) -> None:
 
 def test_without_a_network_there_is_only_loopback(machine: Machine) -> None:
     _, lines = machine.run(
-        "sed 1,2d /proc/net/dev; ping -c 1 127.0.0.1 > /dev/null 2>&1; echo", network=False
+        "sed 1,2d /proc/net/dev; ping -c 1 127.0.0.1 > /dev/null 2>&1; echo", isolated=True
     )
     devices = [line.partition(":")[0].strip() for line in lines if ":" in line]
     assert "lo" in devices and "eth0" not in devices
@@ -218,7 +218,7 @@ from longshore.engines.choose import choose
 image, program, ml_root, owner, docker = sys.argv[1:]
 choose(image).start(Container(
     image, entrypoint=("/program",) if docker else None, port=8080, owner=owner, memory_mb=64,
-    network="shared" if docker else True,
+    network="shared" if docker else None,
     mounts=(Mount(Path(ml_root), "/opt/ml"), *([Mount(Path(program), "/program")] if docker else [])),
 ))
 print("started", flush=True)

@@ -34,6 +34,14 @@ def test_a_metric_is_the_first_group_and_the_last_value_counts() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["nan", "-inf", "Infinity", "1e999"])
+def test_what_is_no_finite_number_is_left_out(text: str) -> None:
+    metrics = Metrics([{"Name": "loss", "Regex": r"loss=(\S+)"}])
+    assert [m.value for m in metrics.look_at(f"loss=0.5 loss={text} loss=0.25", 10)] == [0.5, 0.25]
+    assert metrics.look_at(f"loss={text}", 11) == []
+    assert metrics.final() == [{"MetricName": "loss", "Value": 0.25, "Timestamp": 10}]
+
+
 def test_a_malformed_expression_is_named() -> None:
     with pytest.raises(ValueError, match=r"MetricDefinitions, loss: the Regex '\(' is malformed"):
         Metrics([{"Name": "loss", "Regex": "("}])

@@ -13,7 +13,8 @@ def predict(model, data, context):
     if data["in"] == "predict":
         raise getattr(builtins, data["with"])(data.get("saying", SECRET))
     if data["in"] == "headers":
-        context.answer_attributes = data["attributes"]
+        context.answer_attributes = data.get("attributes")
+        context.answer_headers.update(data.get("more", {}))
     return data
 
 

@@ -36,11 +36,11 @@ def options(folder: Path) -> Options:
         model=model,
         training=inputs,
         start_seconds=20,
-        patience=3,
-        stop_seconds=2,
-        training_stop_seconds=2,
+        patience=10,
+        stop_seconds=5,
+        training_stop_seconds=5,
         busy=0.2,
-        settle=1,
+        settle=3,
     )
 
 

@@ -13,7 +13,7 @@ from tests.support.emulator import REGION, EmulatorProcess
 from tests.support.server import CHECKOUT, environment
 
 CLIENTS = CHECKOUT / "tests" / "clients"
-AWS_CLI, SDK_2, CORE_3 = "aws-cli", "sagemaker-sdk-2", "sagemaker-core"
+AWS_CLI, SDK_2, CORE_3, SSM = "aws-cli", "sagemaker-sdk-2", "sagemaker-core", "simple-sagemaker"
 _SECONDS = 240  # for a whole walk on a machine that is busy
 
 
@@ -34,8 +34,8 @@ def python(requirements: str) -> Path:
     return found
 
 
-def run(emulator: EmulatorProcess, command: list[str | Path], programs: Path | None = None) -> str:
-    """What a client says on stdout, run in the checkout. programs: a folder that is first on PATH."""
+def run(emulator: EmulatorProcess, command: list[str | Path], *programs: Path) -> str:
+    """What a client says on stdout, run in the checkout. programs: folders that are first on PATH."""
     environ = environment(
         AWS_ENDPOINT_URL=emulator.address,
         AWS_ACCESS_KEY_ID="longshore",
@@ -43,8 +43,7 @@ def run(emulator: EmulatorProcess, command: list[str | Path], programs: Path | N
         AWS_DEFAULT_REGION=REGION,
         PYTHONUNBUFFERED=1,
     )
-    if programs is not None:
-        environ["PATH"] = f"{programs}:{environ['PATH']}"
+    environ["PATH"] = ":".join([*map(str, programs), environ["PATH"]])
     done = subprocess.run(
         command, cwd=CHECKOUT, env=environ, capture_output=True, text=True, timeout=_SECONDS
     )

@@ -13,7 +13,10 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount one of this size ('256k', '2m') at the folder; skips the test where nothing can be mounted."""
+    """Mount one of this size ('256k', '2m') at the folder; skips the test where nothing can be mounted.
+
+    It goes in any case: lazily, because a test that fails may leave a process with files open on it.
+    """
     options = f"size={size},mode=755"
     mounted = shutil.which("mount") and subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True
@@ -23,4 +26,4 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "-l", folder], check=True)

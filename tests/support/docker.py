@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import subprocess
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +57,29 @@ def missing(base_image: str = BASE_IMAGE) -> str | None:
 def build(tag: str, context: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Build an image, whatever builder this client has. The host's network: bridges reach none everywhere."""
     return docker("build", "--network=host", "--force-rm", "--tag", tag, *options, context, check=False)
+
+
+@contextlib.contextmanager
+def image_of(program: Path, context: Path) -> Iterator[str]:
+    """An image, this run's own, that runs a program of one file; removed at the end."""
+    shutil.copy(program, context)
+    tag = f"longshore-test-{program.stem.replace('_', '-')}-{uuid.uuid4().hex[:8]}"
+    # The label makes it another image than the same tests build beside these: containers are found by image.
+    (context / "Dockerfile").write_text(
+        f"FROM {BASE_IMAGE}\nCOPY {program.name} /usr/local/bin/\n"
+        f'ENTRYPOINT ["{program.name}"]\nLABEL of={tag}\n'
+    )
+    built = build(tag, context)
+    assert built.returncode == 0, built.stderr
+    try:
+        yield tag
+    finally:
+        docker("rmi", "--force", tag)
+
+
+def containers(image: str) -> list[str]:
+    """All containers of an image, those that have ended too."""
+    return docker("ps", "--all", "--quiet", "--filter", f"ancestor={image}").stdout.split()
 
 
 def inspect(name: str) -> Any:
@@ -132,7 +159,7 @@ class Container:
     def ping(self) -> int:
         """The status of GET /ping, 0 where nobody listens."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code
+            return requests.get(f"{self.url}/ping", timeout=PATIENCE).status_code
         except requests.ConnectionError:
             return 0
 

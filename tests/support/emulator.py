@@ -21,11 +21,12 @@ ENDED = ("Completed", "Failed", "Stopped")
 
 
 class EmulatorProcess:
-    """Started when made; close() ends it and checks that it ended well."""
+    """Started when made; close() ends it and checks that it ended well. variables: of its environment."""
 
     running: ClassVar[set[subprocess.Popen[str]]] = set()
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
+        self._folder = folder
         self._log = folder / "emulator.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
@@ -33,7 +34,7 @@ class EmulatorProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=environment(PYTHONPATH=CHECKOUT, TMPDIR=folder),
+                env=environment(PYTHONPATH=CHECKOUT, TMPDIR=folder, **variables),
             )
         self.running.add(self.process)
         assert self.process.stdout is not None
@@ -43,11 +44,22 @@ class EmulatorProcess:
             if line.strip() == "ready":
                 break
         else:
-            raise AssertionError(f"the emulator ended: {''.join(said)}{self._log.read_text()}")
+            raise AssertionError(f"the emulator ended: {''.join(said)}{self.log}")
         self.said = "".join(said)
         exported = next(line for line in said if "AWS_ENDPOINT_URL=" in line)
         self.address = exported.split("=", 1)[1].strip()
         self._clients: dict[str, Any] = {}
+
+    @property
+    def owner(self) -> str:
+        """The mark of all that is this emulator's, while it runs or after it was killed."""
+        (owned,) = self._folder.glob("longshore-emulators-*/*")
+        return owned.name
+
+    @property
+    def log(self) -> str:
+        """What it wrote to stderr so far."""
+        return self._log.read_text()
 
     def client(self, service: str) -> Any:
         """boto3's, with nothing but the address and keys set."""
@@ -117,10 +129,10 @@ class EmulatorProcess:
         """SIGTERM, and away with it."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            assert self.process.wait(PATIENCE) == 0, self._log.read_text()
+            assert self.process.wait(PATIENCE) == 0, self.log
         finally:
             self.process.kill()
             self.running.discard(self.process)
             assert self.process.stdout is not None
             self.process.stdout.close()
-        assert "Traceback" not in self._log.read_text(), self._log.read_text()
+        assert "Traceback" not in self.log, self.log

@@ -47,12 +47,13 @@ class Hosting:
         self._unchecked: dict[str, Any] = {}
         self.runtime = emulator.client("sagemaker-runtime")
 
-    def model(self, program: str = "talks", **container: Any) -> str:
+    def model(self, program: str = "talks", *, isolated: bool = False, **container: Any) -> str:
         name = f"model-{next(_numbers)}"
         self.sagemaker.create_model(
             ModelName=name,
             ExecutionRoleArn=ROLE,
             PrimaryContainer={"Image": image(program), **container},
+            EnableNetworkIsolation=isolated,
         )
         return name
 

@@ -8,6 +8,9 @@ import tarfile
 from typing import Any
 
 from tests.support.emulator import JOBS, ROLE, EmulatorProcess
+from tests.support.server import wait_until
+
+TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 def image(program: str) -> str:
@@ -38,6 +41,15 @@ def train(emulator: EmulatorProcess, name: str, program: str, **members: Any) ->
     }
     arn: str = emulator.client("sagemaker").create_training_job(**request)["TrainingJobArn"]
     return arn
+
+
+def runs(emulator: EmulatorProcess, name: str) -> None:
+    """Wait until a training job's program has said that it is running."""
+
+    def said() -> bool:
+        return any("running" in lines for lines in emulator.log_lines(TRAINING_LOGS, f"{name}/").values())
+
+    wait_until(said, f"{name} runs")
 
 
 def process(emulator: EmulatorProcess, name: str, program: str, **members: Any) -> str:

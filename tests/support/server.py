@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +41,14 @@ def environment(**variables: str | Path | int) -> dict[str, str]:
     return clean | {name: str(value) for name, value in variables.items()}
 
 
-def wait_until(true: Any, what: str, patience: float = PATIENCE) -> Any:
-    """Call `true` until it gives something true, and give that back."""
+def wait_until(true: Any, what: str, patience: float = PATIENCE, seen: Callable[[], str] = str) -> Any:
+    """Call `true` until it gives something true, and give that back. seen: what to show if it never does."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if result := true():
             return result
         time.sleep(0.02)
-    raise AssertionError(f"waited {patience} s in vain: {what}")
+    raise AssertionError(f"waited {patience} s in vain: {what}\n{seen()}".rstrip())
 
 
 class Server:
@@ -122,7 +124,7 @@ class Server:
     def ping(self) -> int:
         """The status of GET /ping, 0 where nobody listens."""
         try:
-            return requests.get(f"{self.url}/ping", timeout=5).status_code
+            return requests.get(f"{self.url}/ping", timeout=PATIENCE).status_code
         except requests.ConnectionError:
             return 0
 
@@ -137,6 +139,20 @@ class Server:
         data = data.encode() if isinstance(data, str) else data
         return requests.post(f"{self.url}/invocations", data=data, headers=sent, timeout=PATIENCE)
 
+    def hang(self, body: dict[str, Any], true: Callable[[], Any], what: str) -> Any:
+        """Have the model hang by this body, whose request is "too long", until `true` gives something true.
+
+        What a loaded machine has not brought to the model within the time limit is never computed: then the
+        next request is answered, and this one is sent again.
+        """
+
+        def come() -> Any:
+            if self.post({}).status_code == 200 and not true():
+                self.post(body, X_Amzn_SageMaker_Inference_Id="too long")
+            return true()
+
+        return wait_until(come, what, seen=self.seen)
+
     def get(self, path: str, **kwargs: Any) -> requests.Response:
         return requests.get(f"{self.url}{path}", timeout=PATIENCE, **kwargs)
 
@@ -149,8 +165,9 @@ class Server:
         return (self.folder / "stdout").read_text()
 
     def log(self) -> list[dict[str, Any]]:
-        """The JSON lines of stderr."""
-        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+        """The JSON lines of stderr, without one that is still being written."""
+        lines = self.stderr.splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
     def access_log(self) -> list[dict[str, Any]]:
         """The JSON lines of stdout: every line must be one."""
@@ -168,6 +185,16 @@ class Server:
             except OSError:
                 continue
         return sorted(found)
+
+    def seen(self) -> str:
+        """The logs, and what each process is at: to be shown where a test waits in vain."""
+        parts = ["stdout:", self.stdout, "stderr:", self.stderr]
+        for pid in self.pids(""):
+            for task in sorted(Path(f"/proc/{pid}/task").glob("*")):
+                for name in ("stat", "wchan", "stack"):  # the last one is root's to read
+                    with contextlib.suppress(OSError):
+                        parts.append(f"{task}/{name}: {(task / name).read_text().strip()}")
+        return "\n".join(parts)
 
     def workers(self) -> list[int]:
         """The pids of gunicorn's workers: all but the oldest of its processes, its master."""

@@ -79,7 +79,8 @@ class Context:
     name, case ignored; custom_attributes, the caller's X-Amzn-SageMaker-Custom-Attributes (A14), ''
     where absent; columns, the names in a CSV body's header, None without one.
     Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
-    1,024 ASCII characters; answer_headers are further headers of the answer.
+    1,024 ASCII characters; answer_headers are further headers of the answer, but not those of HTTP itself
+    (Content-Length, Transfer-Encoding, Connection, Upgrade) or of nginx (X-Accel-).
     For runners: received is the time.monotonic() at which nginx had the whole request; unread the seconds it
     then waited to be read. stages takes the seconds spent in each stage, for the answer's Server-Timing.
     hand_over is to be called before anything that takes long, so that another thread reads the next request

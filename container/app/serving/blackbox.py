@@ -22,9 +22,9 @@ _RECORD = 1 + _ID_BYTES
 _IN_FLIGHT, _ANSWERED = b">", b"."
 _IN_FLIGHT_BYTE = _IN_FLIGHT[0]
 # Requests begun; resident bytes; the time.monotonic() at which it was ready, and at which it began with the
-# golden request it is at, 0 where there is none; whether it timed out.
-_BEGUN, _RSS, _TIME = struct.Struct("Q"), struct.Struct("Q"), struct.Struct("d")
-_RSS_AT, _READY_AT, _TRYING_AT, _TIMED_OUT, _RECORDS_AT = 8, 16, 24, 32, 33
+# golden request it is at, 0 where there is none; requests answered; whether it timed out.
+_COUNT, _TIME = struct.Struct("Q"), struct.Struct("d")
+_BEGUN_AT, _RSS_AT, _READY_AT, _TRYING_AT, _ANSWERED_AT, _TIMED_OUT, _RECORDS_AT = 0, 8, 16, 24, 32, 40, 41
 # Each place of a call: the time.monotonic() at which it began, 0 when none runs there; how many requests it
 # is for; how many bytes of their ids follow. Memory that is never written to takes up none.
 _CALLS, _CALL, _CALL_BYTES, _CALLS_AT = 64, struct.Struct("dII"), 2048, 8192
@@ -45,7 +45,8 @@ class BlackBox:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _CALLS_AT + _CALLS * _CALL_BYTES)
-        self._numbers = count(1)
+        self._numbers, self._answers = count(1), count(1)
+        self._holders = [0] * _PLACES  # whose each place is: more may be in flight than there are places
         self._free = [_CALLS_AT + number * _CALL_BYTES for number in range(_CALLS)]
 
     # In the worker
@@ -57,14 +58,21 @@ class BlackBox:
     def begin(self, request_id: str) -> int:
         """A request has come; request_id is ASCII. Gives what end() needs to know."""
         number = next(self._numbers)  # in one step, whichever thread asks
-        at = _RECORDS_AT + number % _PLACES * _RECORD
+        place = number % _PLACES
+        self._holders[place] = number
+        at = _RECORDS_AT + place * _RECORD
         self._memory[at : at + _RECORD] = _IN_FLIGHT + request_id.encode().ljust(_ID_BYTES)
-        _BEGUN.pack_into(self._memory, 0, number)
-        return at
+        _COUNT.pack_into(self._memory, _BEGUN_AT, number)
+        return number
 
-    def end(self, at: int) -> None:
-        """That request has its answer."""
-        self._memory[at : at + 1] = _ANSWERED
+    def end(self, number: int, *, refused: bool) -> None:
+        """That request has its answer. refused: it was not computed, nor was anything wrong with it."""
+        place = number % _PLACES
+        if self._holders[place] == number:
+            at = _RECORDS_AT + place * _RECORD
+            self._memory[at : at + 1] = _ANSWERED
+        if not refused:
+            _COUNT.pack_into(self._memory, _ANSWERED_AT, next(self._answers))
 
     def call(self, request_ids: Sequence[str], began: float | None = None) -> int | None:
         """The model is called with these requests. Gives what returned() needs to know.
@@ -97,7 +105,7 @@ class BlackBox:
 
     def measure(self) -> None:
         """Note how much memory this worker has resident."""
-        _RSS.pack_into(self._memory, _RSS_AT, int(_STATM.read_text().split()[1]) * _PAGE)
+        _COUNT.pack_into(self._memory, _RSS_AT, int(_STATM.read_text().split()[1]) * _PAGE)
 
     def time_out(self) -> None:
         """This worker is about to end itself, because a call has taken too long."""
@@ -122,16 +130,16 @@ class BlackBox:
     @property
     def rss(self) -> int:
         """Resident bytes when they were last measured; 0 if they never were."""
-        return int(_RSS.unpack_from(self._memory, _RSS_AT)[0])
+        return int(_COUNT.unpack_from(self._memory, _RSS_AT)[0])
 
     @property
     def answered(self) -> int:
-        """How many requests have been answered, whatever the answer was."""
-        return int(_BEGUN.unpack_from(self._memory)[0]) - len(self.requests(in_flight=True))
+        """How many requests have been answered. A refusal is none: it shows no worker that works."""
+        return int(_COUNT.unpack_from(self._memory, _ANSWERED_AT)[0])
 
     def requests(self, *, in_flight: bool) -> list[str]:
         """The ids of the last requests in flight, or of the last answered, the oldest first."""
-        begun = _BEGUN.unpack_from(self._memory)[0]
+        begun = _COUNT.unpack_from(self._memory, _BEGUN_AT)[0]
         found = []
         for number in range(max(1, begun - _PLACES + 1), begun + 1):
             at = _RECORDS_AT + number % _PLACES * _RECORD

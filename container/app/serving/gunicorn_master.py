@@ -117,6 +117,9 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         worker.tmp.close()
         self.cfg.child_exit(self, worker)
         box = worker.box
+        if worker.aborted and code == -signal.SIGKILL:
+            # It may have been killed while it showed its stacks, in the middle of a line: ours are whole.
+            print(file=sys.stderr, flush=True)
         if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
             raise HaltServer("Worker failed to boot.", code)  # it has said why itself
         if box.trying_since is not None and worker.aborted:

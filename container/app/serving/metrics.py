@@ -9,13 +9,14 @@ import prometheus_client
 
 from app import contract, meters
 from app.meters import Counter, Gauge, Histogram
+from app.serving import tallies
 
 _REQUESTS = "longshore_requests"
 _REQUESTS_TEXT = "Answers to /invocations, by status."
-# Those that we give. A model may give others.
+# Those that we give, and those of nginx, which are added to them. A model may give others.
 _by_status = {
     status: Counter(_REQUESTS, _REQUESTS_TEXT, {"status": str(status)})
-    for status in (200, 204, 400, 406, 415, 422, contract.CLIENT_GONE, 500, 503)
+    for status in sorted({200, 204, 400, 406, 415, 422, contract.CLIENT_GONE, 500, 503, *tallies.OWN})
 }
 _other_statuses = prometheus_client.Counter(_REQUESTS, _REQUESTS_TEXT, ["status"])
 _seconds = Histogram(

@@ -3,7 +3,7 @@
 The supervisor answers, so that a scrape waits for no worker, and because it alone knows which workers there
 are. Each worker counts in files of its own in one folder, which is the same for the whole run, so that
 neither a worker's death nor a reload sets a counter back. What processes that have ended have counted is
-kept in one file of each kind; their gauges go with them. What nginx has refused is added (refusals.py).
+kept in one file of each kind; their gauges go with them. What nginx has answered is added (tallies.py).
 
 prometheus_client is imported with the first scrape: it would make every start 0.1 s longer.
 """
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import meter_files
-from app.serving.refusals import Refusals
+from app.serving import tallies
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -71,7 +71,8 @@ class MetricsPage:
         self.folder = folder_of(run_dir)
         self._ended = run_dir / _ENDED_NAME  # where no worker can write
         self._ready = ready
-        self._refusals = Refusals(run_dir)
+        self._refused = tallies.Tally(run_dir / tallies.REFUSED)
+        self._own = {status: tallies.Tally(run_dir / name) for status, name in tallies.OWN.items()}
         self._deaths = dict.fromkeys(CAUSES, 0)
         self._load_seconds = 0.0
         self._mutex = threading.Lock()  # nothing is counted twice, or not at all, while it moves
@@ -111,9 +112,11 @@ class MetricsPage:
             files = [str(path) for folder in (self.folder, self._ended) for path in folder.glob("*.db")]
             # list: it is read while nothing moves
             counted = list(MultiProcessCollector.merge(files))
-        refused = self._refusals.count()
-        _add(counted, "longshore_requests_total", {"status": "503"}, refused)
+        refused = self._refused.count()
         _add(counted, "longshore_refused_total", {"reason": "full"}, refused)
+        _add(counted, "longshore_requests_total", {"status": "503"}, refused)
+        for status, own in self._own.items():
+            _add(counted, "longshore_requests_total", {"status": str(status)}, own.count())
         yield from sorted(counted, key=lambda metric: str(metric.name))
         ready = list(self._ready())
         yield GaugeMetricFamily("longshore_workers_ready", "Workers that take requests.", len(ready))
@@ -151,9 +154,7 @@ class MetricsPage:
                     total[key] += value  # type: ignore[assignment]  # they are not all whole
             except (ValueError, struct.error):
                 log.warning("%s is damaged: what it counted is lost", path.name)
-        new = self._ended / f"{kind}.new"
-        meter_files.write(new, total)
-        new.replace(kept)
+        meter_files.write(kept, total)
         for path in files:
             path.unlink()
 

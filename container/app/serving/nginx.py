@@ -17,6 +17,8 @@ EVENTS_NAME = "events.conf"
 # A request in flight has two, and each may have a file. Of bodies and heads that are still coming each holds
 # at most 64 KB.
 _CONNECTIONS = 4096
+# Of /invocations: each takes two connections while no worker has read it, and others want some, too.
+_REQUESTS = 1500
 _OTHER_FILES = 64
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -53,6 +55,10 @@ def _files() -> int:
     return wanted if allowed == resource.RLIM_INFINITY else min(wanted, allowed)
 
 
+def _connections() -> int:
+    return (_files() - _OTHER_FILES) // 2
+
+
 def conf(program_dir: Path) -> Path:
     """nginx.conf: beside the program in the image, one folder up in a checkout."""
     for folder in (program_dir, program_dir.parent):
@@ -68,7 +74,7 @@ def prepare(run_dir: Path, program_dir: Path, settings: Settings) -> None:
         f"server unix:workers/{slot}.sock max_fails=1 fail_timeout=0;" for slot in range(1, settings.workers)
     ]
     (run_dir / WORKERS_NAME).write_text("".join(f"{line}\n" for line in others))
-    (run_dir / EVENTS_NAME).write_text(f"worker_connections {(_files() - _OTHER_FILES) // 2};\n")
+    (run_dir / EVENTS_NAME).write_text(f"worker_connections {_connections()};\n")
     (run_dir / INCLUDE_NAME).write_text(_include(run_dir, settings))
 
 
@@ -76,6 +82,7 @@ def _include(run_dir: Path, settings: Settings) -> str:
     lines = [
         f"listen {settings.host}:{settings.port} backlog=4096;",
         f"client_max_body_size {settings.max_payload_mb}m;",
+        f"limit_conn invocations {max(1, _connections() * _REQUESTS // _CONNECTIONS)};",
         # nginx gives up first and says 504; the worker is ended a moment later (watchdog.py).
         f"proxy_read_timeout {settings.timeout}s;",
         f"proxy_send_timeout {settings.timeout}s;",

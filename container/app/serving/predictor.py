@@ -29,7 +29,11 @@ log = logging.getLogger("predictor")
 RECORDS_HEADER = "X-Longshore-Records"  # for nginx's access log, which takes it off the answer
 _PRINTABLE_ID = re.compile(rf"[ !#-\[\]-~]{{1,{contract.INFERENCE_ID_MAX}}}")  # as in nginx.conf
 _ATTRIBUTES = re.compile(rf"[\x20-\x7e]{{0,{contract.CUSTOM_ATTRIBUTES_MAX}}}")
+# By these an answer's end is known, or nginx is told what to do: of a second one it makes a 502.
+_NOT_A_MODELS = re.compile(r"content-length|transfer-encoding|connection|upgrade|x-accel-.*", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What a worker says that has not computed, nor found anything wrong.
+_REFUSALS = (503, contract.CLIENT_GONE)
 _NGINX_ROUNDS = 0.001  # seconds: it tells in whole milliseconds when a request came
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -66,7 +70,7 @@ class Predictor:
         """The same, to whoever has the items settled that it yields. Never raises."""
         request_id = request_id_of(environ)
         token = logs.request_id.set(request_id)
-        place = self._box.begin(request_id)
+        number = self._box.begin(request_id)
         began = monotonic()  # first: a pause before the next line makes the deadline earlier, never later
         ago = _ago(environ)
         context = Context(
@@ -91,7 +95,7 @@ class Predictor:
             if isinstance(body, UnreadBody):
                 body.discard()
             logs.request_id.reset(token)
-            self._box.end(place)
+            self._box.end(number, refused=status in _REFUSALS)
         reply.headers.append(("Server-Timing", _server_timing(context.stages, seconds)))
         return reply
 
@@ -157,6 +161,9 @@ def _reply(answer: Answer, context: Context) -> Reply:
     for name, value in headers:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"this cannot be a header of the answer: {name!r}: {value!r}")
+    for name in context.answer_headers:
+        if _NOT_A_MODELS.fullmatch(name):
+            raise ValueError(f"{name!r} is no header that a model may set: leave it out of answer_headers")
     headers.append(("Content-Length", str(len(answer.body))))
     headers.append((contract.HEADER_INFERENCE_ID, context.request_id))
     headers.append((RECORDS_HEADER, str(answer.records)))

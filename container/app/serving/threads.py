@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import resource
 import select
 import selectors
 import threading
@@ -40,6 +41,7 @@ _ONCE = select.EPOLLIN | select.EPOLLONESHOT
 _LOOK_AGAIN_SECONDS = 0.05
 _WATCH_SECONDS = 0.02
 _IDLE_SECONDS = 1.0
+_TELL_AGAIN_SECONDS = 60.0
 _EPOLL_SECONDS = 0.001  # what it takes times in
 
 
@@ -64,6 +66,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         self._listen_guard = threading.Lock()
         self._listening = False
         self._listen(True)
+        self._told = -_TELL_AGAIN_SECONDS  # when it was last told that no connection can be accepted
         self._threads = 0
         # How many events the threads have begun in their turns, and whether the turn's thread is at one now.
         self._events = 0
@@ -84,6 +87,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
                 turns.take_away()
             self._watched = at_one or events != seen
             seen = events
+            if len(self._connections) < self.worker_connections:
+                self._listen(True)  # again, where none could be accepted
             self.wait_for_and_dispatch_events(_WATCH_SECONDS if self._watched else _IDLE_SECONDS)
         self._finish()
 
@@ -161,11 +166,26 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
                 client, address = listener.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return  # there are no more, another worker was faster, or the client has gone
+            except OSError as error:
+                self._tell_that_none_is_accepted(error)
+                break
             connection = gthread.TConn(self.cfg, client, address, listener.getsockname())
             connection.data_ready = True  # it is only handled once it is
             self._connections[client.fileno()] = connection
             self._epoll.register(client.fileno(), _ONCE)
         self._listen(False)  # the rest wait in the socket's queue until one of these is closed
+
+    def _tell_that_none_is_accepted(self, error: OSError) -> None:
+        """No descriptor is free, most likely. Once in a while: accepting fails as often as it is tried."""
+        if time.monotonic() - self._told < _TELL_AGAIN_SECONDS:
+            return
+        self._told = time.monotonic()
+        log.warning(
+            "no further connection can be accepted (%s; %d files may be open): requests wait until others"
+            " have been answered. Raise that limit, or lower MODEL_SERVER_MAX_QUEUE.",
+            error.strerror,
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        )
 
     def _handle_ready(self, descriptor: int) -> None:
         self._busy.add(descriptor)
@@ -235,7 +255,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         self._leave(connection, keep)
 
     def _send(self, connection: Any, reply: Reply) -> bool:
-        last = not (self.alive and self.cfg.keepalive)
+        # Not listening, others wait for a connection to be closed.
+        last = not (self.alive and self.cfg.keepalive and self._listening)
         try:
             exchange.send(connection.sock, *reply, last=last)
         except OSError as error:

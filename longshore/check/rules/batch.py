@@ -16,12 +16,14 @@ from longshore.check.rule import (
     Severity,
     failed,
     not_applicable,
+    not_tried,
     passed,
     rule,
 )
 from longshore.check.session import Session
 
 _STRATEGIES = ("MULTI_RECORD", "SINGLE_RECORD", "MultiRecord", "SingleRecord")
+_TIMES = 3  # how often the payload's lines are sent in one request
 _KEYS = {"MaxConcurrentTransforms": int, "BatchStrategy": str, "MaxPayloadInMB": int}
 
 
@@ -130,6 +132,21 @@ def keeps_its_word(session: Session) -> Outcome:
     return failed(str(answer), "Name a size that its front lets through.")
 
 
+def _lines(session: Session) -> tuple[list[str], list[str]] | str:
+    """The lines of the payload, several times over, and those of the answer; or why there are none."""
+    payload = session.valid()
+    if not payload.content_type.startswith(payloads.CSV):
+        return "the payload is no CSV"
+    body = payload.body if payload.body.endswith(b"\n") else payload.body + b"\n"
+    answer = session.once(
+        "lines",
+        lambda: session.client.post(body * _TIMES, payload.content_type, {"Accept": payloads.CSV}),
+    )
+    if not answer.ok or not answer.content_type.startswith(payloads.CSV):
+        return f"no CSV comes back for CSV: {answer}"
+    return body.decode("latin-1").splitlines() * _TIMES, answer.text.strip().splitlines()
+
+
 @rule(
     "C5-a-line-each",
     Severity.WARNING,
@@ -138,14 +155,40 @@ def keeps_its_word(session: Session) -> Outcome:
     "With several records in a request the outputs are joined to the inputs by their order.",
 )
 def line_each(session: Session) -> Outcome:
+    lines = _lines(session)
+    if isinstance(lines, str):
+        return not_applicable(lines)
+    sent, came = lines
+    told = f"{len(sent)} lines sent, {len(came)} came back"
+    return passed(told) if len(came) == len(sent) else failed(told, "Answer with a line for each line.")
+
+
+@rule(
+    "C5-in-order",
+    Severity.WARNING,
+    Group.BATCH,
+    "CSV lines come back in the order in which they were sent",
+    "The order of a file is kept in a job's output, and is all that joins the two.",
+)
+def in_order(session: Session) -> Outcome:
+    lines = _lines(session)
+    if isinstance(lines, str):
+        return not_applicable(lines)
+    _, came = lines
     payload = session.valid()
-    if not payload.content_type.startswith(payloads.CSV):
-        return not_applicable("the payload is no CSV")
-    body = payload.body if payload.body.endswith(b"\n") else payload.body + b"\n"
-    rows = len(body.splitlines()) * 3
-    answer = session.client.post(body * 3, payload.content_type, {"Accept": payloads.CSV})
-    if not answer.ok or not answer.content_type.startswith(payloads.CSV):
-        return not_applicable(f"no CSV comes back for CSV: {answer}")
-    lines = len(answer.text.strip().splitlines())
-    told = f"{rows} lines sent, {lines} came back"
-    return passed(told) if lines == rows else failed(told, "Answer with a line for each line.")
+    alone = session.client.post(payload.body, payload.content_type, {"Accept": payloads.CSV})
+    expected = alone.text.strip().splitlines() * _TIMES
+    if sorted(came) != sorted(expected):
+        return not_tried("the same lines get other answers beside others, so that none can be told apart")
+    if len(set(came)) < 2:
+        return not_tried(
+            "all lines get the same answer: give a payload of different ones with --payload FILE"
+        )
+    told = f"{len(came)} lines"
+    if came == expected:
+        return passed(told)
+    first = next(n for n, (got, wanted) in enumerate(zip(came, expected, strict=True)) if got != wanted)
+    return failed(
+        f"{told}, of which line {first + 1} came as {came[first][:60]!r} and not as {expected[first][:60]!r}",
+        "Answer the lines in the order in which they came.",
+    )

@@ -1,5 +1,5 @@
 """A worker that dies while it has work: one is killed, and the callers and the container are watched (A10,
-A11)."""
+A11, B1)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ import signal
 import threading
 import time
 
-from longshore.check.client import Exchange
+from longshore.check.client import Exchange, size_of
+from longshore.check.in_flight import callers, once_alone
 from longshore.check.processes import leaf
-from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
-from longshore.check.served import NotReady
+from longshore.check.rule import (
+    Group,
+    NotTried,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
+from longshore.check.served import Server
 from longshore.check.session import Session
 
 _CALLERS = 8
@@ -19,58 +30,41 @@ _POLL_SECONDS = 0.05
 
 
 class _Crash:
-    """answers: of all callers, from before the kill to after it. recovered: seconds from it to /ping and a
-    request that are well, None where that did not come. code: where the container ended by itself."""
+    """answers: of all callers, from before the kill to after it. after: to the requests that were sent until
+    one was answered. recovered: seconds from the kill to /ping and a request that are well, None where that
+    did not come. code: where the container ended by itself."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, server: Server) -> None:
         payload = session.valid()
-        self.answers: list[Exchange] = []
+        self.after: list[Exchange] = []
         self.recovered: float | None = None
-        with session.ready(session.usual()) as server:
-            victim = leaf(server.running)
-            if victim is None:
-                raise NotTried("it is a single process: if it dies the container has ended")
-            stop = threading.Event()
-
-            def call() -> None:
-                while not stop.is_set():
-                    self.answers.append(server.client.post(payload.body, payload.content_type))
-
-            callers = [threading.Thread(target=call) for _ in range(_CALLERS)]
-            for caller in callers:
-                caller.start()
-            pause = threading.Event()
+        victim = leaf(server.running)
+        if victim is None:
+            raise NotTried("it is a single process: if it dies the container has ended")
+        pause = threading.Event()
+        with callers(session, server.client, payload, _CALLERS) as self.answers:
             try:
-                while len(self.answers) < _CALLERS and not session.closed:
-                    pause.wait(0.001)
                 os.kill(victim, signal.SIGKILL)
-                killed = time.monotonic()
-                pause.wait(_POLL_SECONDS)
             except (PermissionError, ProcessLookupError) as error:
                 raise NotTried(f"a worker cannot be killed from here: {error}") from None
-            finally:
-                stop.set()
-                for caller in callers:
-                    caller.join()
-            patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
-            while time.monotonic() - killed < patience and server.running.exit_code() is None:
-                if server.ping().status == 200 and server.client.post(payload.body, payload.content_type).ok:
+            killed = time.monotonic()
+            pause.wait(_POLL_SECONDS)
+        self.patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
+        until = (
+            time.monotonic() + self.patience
+        )  # from now: a caller may have waited long for its last answer
+        while time.monotonic() < until and server.running.exit_code() is None:
+            if server.ping().status == 200:
+                self.after.append(server.client.post(payload.body, payload.content_type))
+                if self.after[-1].ok:
                     self.recovered = time.monotonic() - killed
                     break
-                pause.wait(_POLL_SECONDS)
-            self.code = server.running.exit_code()
-            self.patience = patience
+            pause.wait(_POLL_SECONDS)
+        self.code = server.running.exit_code()
 
 
 def _crashed(session: Session) -> _Crash:
-    def crash() -> _Crash:
-        session.base()
-        try:
-            return _Crash(session)
-        except NotReady as why_not:
-            raise NotTried(f"a second container does not start: {why_not}") from None
-
-    return session.once("crash", crash)
+    return once_alone(session, "crash", lambda server: _Crash(session, server))
 
 
 @rule(
@@ -84,7 +78,7 @@ def _crashed(session: Session) -> _Crash:
 )
 def crash_answers(session: Session) -> Outcome:
     crash = _crashed(session)
-    wrong = [each for each in crash.answers if each.failure.startswith("no answer within")]
+    wrong = [each for each in (*crash.answers, *crash.after) if each.late]
     if wrong:
         return failed(str(wrong[0]), "Close a dead worker's connections, or answer 502 in its place.")
     bad = [each for each in crash.answers if not each.ok]
@@ -111,3 +105,34 @@ def crash_recovers(session: Session) -> Outcome:
     return failed(
         f"not within {crash.patience:.0f} s", "Watch the workers: start another, or end with a code not 0."
     )
+
+
+@rule(
+    "B1-cut",
+    Severity.ERROR,
+    Group.STREAMING,
+    "A streamed answer whose worker is killed breaks off, without the end of a whole one",
+    "A neat end makes half an answer look like all of it.",
+    needs="image",
+    alone=True,
+)
+def cut(session: Session) -> Outcome:
+    whole = session.reference()
+    if not whole.chunked:
+        return not_applicable("its answers have a length")
+    payload = session.valid()
+    if session.client.post(payload.body, payload.content_type).body != whole.body:
+        return not_tried("the same payload gets another answer each time, so that half of one is not known")
+    crash = _crashed(session)
+    answers = [*crash.answers, *crash.after]
+    neat = [each for each in answers if each.ok and each.body != whole.body]
+    if neat:
+        return failed(
+            f"{neat[0]}, with the last chunk of a whole answer, which has {size_of(len(whole.body))}",
+            "Close the connection where a stream fails; let a proxy in front speak HTTP/1.1 to what streams "
+            "(nginx: proxy_http_version 1.1).",
+        )
+    broken = [each for each in answers if each.chunked and not each.ok]
+    if not broken:
+        return not_tried("no answer was being streamed by the process that was killed")
+    return passed(f"{len(broken)} of {len(answers)}: {broken[0]}")

@@ -6,6 +6,7 @@ from longshore import limits
 from longshore.check.client import Exchange
 from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.session import Session
+from longshore.check.stateful import SESSION, new_session, session_id
 
 _TYPE_REMEDY = "Compare the type without its parameters and in lower case."
 
@@ -81,6 +82,8 @@ def longest(session: Session) -> Outcome:
     headers["Accept"] = ("*/*" + ", application/x-longshore-check" * size)[:size]
     kind = f"{session.valid().content_type}; longshore-check="
     content_type = kind + "p" * (limits.HEADER_MAX["Content-Type"] - len(kind))
+    if session_id(new_session(session)) is not None:
+        headers[SESSION] = "NEW_SESSION"  # an id it does not know gets a 400, and must (B3)
     answer = _with(session, headers, content_type)
     if answer.refused and answer.status not in (400, 431, 414):
         # It has read them all, and has its reasons against what they say: an unknown session, or component.

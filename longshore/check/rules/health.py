@@ -223,6 +223,7 @@ def broken_model(session: Session) -> Outcome:
     alone=True,
 )
 def exit_code(session: Session) -> Outcome:
+    session.base()
     codes = {}
     for name, look in (("missing", _missing), ("broken", _broken)):
         with contextlib.suppress(NotTried):
@@ -244,6 +245,7 @@ def exit_code(session: Session) -> Outcome:
     alone=True,
 )
 def says_why(session: Session) -> Outcome:
+    session.base()
     for look in (_broken, _missing):
         with contextlib.suppress(NotTried):
             unhealthy = look(session)

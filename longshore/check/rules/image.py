@@ -92,7 +92,7 @@ def readable(session: Session) -> Outcome:
     look = ("/", "-xdev", *not_there, "-type", "f", "!", "-perm", "-o=r", "-print")
     try:
         running = session.engine.start(
-            Container(session.name, look, entrypoint=("find",), network=False, user="0", owner=session.owner)
+            Container(session.name, look, entrypoint=("find",), isolated=True, user="0", owner=session.owner)
         )
     except UserError as error:
         return not_tried(f"needs `find` in the image: {error}")
@@ -160,7 +160,7 @@ def size(session: Session) -> Outcome:
             if session.on_host
             else not_tried("its size is not known")
         )
-    if found > limits.SERVERLESS_IMAGE_BYTES_MAX:
+    if found > session.options.image_bytes:
         return failed(size_of(found), "Leave out what only the build needs: a build in two stages.")
     return passed(size_of(found))
 

@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from longshore.check import layout
 from longshore.check.client import Exchange
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.served import NotReady, Server
-from longshore.check.session import Session
+from longshore.check.session import MULTI_MODEL, Session
 from longshore.engines.base import Mount
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.multi-models"
-_VARIABLE = "SAGEMAKER_MULTI_MODEL"
 _NAME = "longshore-check"
+_URL = f"/opt/ml/models/{_NAME}/model"
 _ABSENT = "no-such-model"
 
 
@@ -28,10 +29,15 @@ class _Calls:
         (folder / _NAME).mkdir(parents=True)
         mounts = (
             Mount(folder, "/opt/ml/models"),
-            Mount(session.model(), f"/opt/ml/models/{_NAME}/model", read_only=True),
+            Mount(session.model(), _URL, read_only=True),
         )
         (folder / _NAME / "model").mkdir()
-        how = replace(session.usual(), more_mounts=mounts).with_environment(SAGEMAKER_MULTI_MODEL="true")
+        # There is no other model: what it serves is loaded by its calls alone.
+        nothing = session.new_folder("no-model")
+        nothing.mkdir()
+        layout.readable(nothing)
+        how = replace(session.usual(), model=nothing, more_mounts=mounts)
+        how = how.with_environment(**{MULTI_MODEL: "true"})
         try:
             with session.ready(how) as server:
                 self._ask(session, server)
@@ -40,7 +46,7 @@ class _Calls:
 
     def _ask(self, session: Session, server: Server) -> None:
         client = server.client
-        wanted = {"model_name": _NAME, "url": f"/opt/ml/models/{_NAME}/model"}
+        wanted = {"model_name": _NAME, "url": _URL}
         load = json.dumps(wanted).encode()
         self.seen["empty"] = client.get("/models")
         self.seen["load"] = client.post(load, "application/json", path="/models")
@@ -61,6 +67,7 @@ class _Calls:
         self.seen["delete absent"] = client.send("DELETE", f"/models/{_ABSENT}")
         self.seen["delete"] = client.send("DELETE", f"/models/{_NAME}")
         self.seen["get deleted"] = client.get(f"/models/{_NAME}")
+        self.seen["load anew"] = client.post(load, "application/json", path="/models")
 
 
 def _multi_model(
@@ -69,11 +76,9 @@ def _multi_model(
     """Add a rule. kept: of the exchanges those that do not keep it."""
 
     def check(session: Session) -> Outcome:
-        image = session.image()
-        environment = {**image.environment, **session.options.environment}
-        if image.labels.get(_LABEL) != "true" and environment.get(_VARIABLE, "").lower() != "true":
+        if session.image().labels.get(_LABEL) != "true" and not session.several_models():
             return not_applicable(
-                f"neither the label {_LABEL} nor {_VARIABLE} says that it holds several models"
+                f"neither the label {_LABEL} nor {MULTI_MODEL} says that it holds several models"
             )
         calls = session.once("multi-model", lambda: _Calls(session))
         if calls.why_not is not None:
@@ -84,23 +89,23 @@ def _multi_model(
     rule(id, Severity.ERROR, Group.MULTI_MODEL, title, why, needs="image", alone=True)(check)
 
 
-def _lists(exchange: Exchange) -> list[str] | None:
-    """The names of the models in a list; None where it is none."""
+def _lists(exchange: Exchange) -> list[tuple[str, str]] | None:
+    """The names and URLs of the models in a list; None where it is none."""
     try:
-        return [str(model["modelName"]) for model in json.loads(exchange.body)["models"]]
+        return [(model["modelName"], model["modelUrl"]) for model in json.loads(exchange.body)["models"]]
     except (ValueError, KeyError, TypeError):
         return None
 
 
 _multi_model(
     "B4-list",
-    "GET /models lists the models that are loaded",
+    "GET /models lists the models that are loaded, by name and URL",
     "SageMaker asks for it to know what it may send.",
     'Answer {"models": [{"modelName": ..., "modelUrl": ...}]}.',
     lambda seen: [
         seen[name]
-        for name, names in (("empty", []), ("list", [_NAME]))
-        if seen[name].status != 200 or _lists(seen[name]) != names
+        for name, models in (("empty", []), ("list", [(_NAME, _URL)]))
+        if seen[name].status != 200 or _lists(seen[name]) != models
     ],
 )
 _multi_model(
@@ -137,8 +142,12 @@ _multi_model(
 )
 _multi_model(
     "B4-unload",
-    "DELETE /models/NAME unloads a model",
-    "SageMaker makes room for another one, and counts on it when the answer is there.",
-    "Free its memory, then answer 200.",
-    lambda seen: [seen["delete"]] if seen["delete"].status != 200 else [],
+    "DELETE /models/NAME unloads a model, which can be loaded again",
+    "SageMaker makes room for another one, and loads this one anew when it is asked for.",
+    "Free its memory, then answer 200; forget all of it, so that it may come again.",
+    lambda seen: [
+        seen[name]
+        for name in ("delete", "load anew")
+        if seen[name].status != 200 and seen["load"].status == 200
+    ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from longshore import limits
+from longshore.check import layout
 from longshore.check.processes import listening_ports
 from longshore.check.rule import (
     Group,
@@ -56,8 +57,10 @@ def starts_soon(session: Session) -> Outcome:
     seconds = session.base().ready_seconds
     if seconds is None:
         raise NotTried("needs an image or a path")
-    if seconds > limits.SERVERLESS_STARTUP_SECONDS:
-        return failed(f"{seconds:.0f} s", "Load less before the server starts, or have a smaller model.")
+    if seconds > session.options.serverless_start_seconds:
+        return failed(
+            f"after {seconds:.2f} s", "Load less before the server starts, or have a smaller model."
+        )
     return passed(f"after {seconds:.2f} s")
 
 
@@ -78,6 +81,22 @@ def model_read_only(session: Session) -> Outcome:
         "it starts only where /opt/ml/model can be written to",
         "Write caches elsewhere, below TMPDIR for example.",
     )
+
+
+@rule(
+    "A17-model-links",
+    Severity.ERROR,
+    Group.START,
+    "The model to be served holds no symbolic links",
+    "An endpoint does not start from an archive with links.",
+    needs="image",
+)
+def model_links(session: Session) -> Outcome:
+    folder = session.model()
+    if layout.is_empty(folder):
+        return not_applicable("there is no model")
+    links = layout.links(folder)
+    return failed(", ".join(links[:5]), "Copy what they lead to.") if links else passed()
 
 
 @rule(

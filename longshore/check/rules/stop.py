@@ -3,16 +3,15 @@ A10)."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import signal
 import threading
 import time
 
-from longshore.check.client import Connection, Exchange
+from longshore.check.client import Exchange
+from longshore.check.in_flight import HalfSent, once_alone
+from longshore.check.payloads import Payload
 from longshore.check.rule import (
     Group,
-    NotTried,
     Outcome,
     Severity,
     failed,
@@ -21,11 +20,10 @@ from longshore.check.rule import (
     passed,
     rule,
 )
-from longshore.check.served import NotReady, Server
+from longshore.check.served import Server
 from longshore.check.session import Session
 
 _UNDER_WAY = 4
-_LEAVE_SECONDS = 0.5  # how long a server may take to say 100 Continue
 _POLL_SECONDS = 0.02
 
 
@@ -38,45 +36,24 @@ class _Stop:
     SIGTERM to the exit. code: None where it did not end in time.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, server: Server) -> None:
         payload = session.valid()
-        # One byte at least is left for later.
-        half = len(payload.body) // 2
-        self.finished: list[Exchange] = []
-        self.turned: Exchange | None = None
-        self.new: Exchange | None = None
-        with session.ready(session.usual()) as server, contextlib.ExitStack() as held:
-            self.first_after = time.monotonic() - server.born - (server.ready_seconds or 0.0)
-            self.first = server.client.post(payload.body, payload.content_type)
-            session.answer_of(server.client, payload)
-            named = {
-                "Content-Type": payload.content_type,
-                "Content-Length": str(len(payload.body)),
-                "Expect": "100-continue",
-                "Connection": "close",
-            }
-            under_way = []
-            for _ in range(_UNDER_WAY):
-                connection = held.enter_context(server.client.connect())
-                begun = time.monotonic()
-                connection.send(connection.head("POST", "/invocations", named))
-                _wait_for_leave(connection)
-                connection.send(payload.body[:half])
-                under_way.append((connection, begun))
+        patience = session.options.stop_seconds
+        self.first_after = time.monotonic() - server.born - (server.ready_seconds or 0.0)
+        self.first = server.client.post(payload.body, payload.content_type)
+        session.answer_of(server.client, payload)
+        with HalfSent(server.client, payload, _UNDER_WAY) as under_way:
             server.ping()  # whoever answers it has seen what came before
             signalled = time.monotonic()
             server.running.signal(signal.SIGTERM)
-            self._meanwhile(session, server)
-            for connection, begun in under_way:
-                self.finished.append(
-                    _rest(connection, payload.body[half:], begun, session.options.stop_seconds)
-                )
-            left = session.options.stop_seconds - (time.monotonic() - signalled)
-            self.code = server.running.wait(max(0.0, left))
-            self.seconds = time.monotonic() - signalled
-            self.said = "" if server.log is None else server.log.end()
+            self._meanwhile(session, server, payload)
+            self.finished = under_way.finish(patience)
+        self.code = server.running.wait(max(0.0, patience - (time.monotonic() - signalled)))
+        self.seconds = time.monotonic() - signalled
+        self.said = "" if server.log is None else server.log.end()
 
-    def _meanwhile(self, session: Session, server: Server) -> None:
+    def _meanwhile(self, session: Session, server: Server, payload: Payload) -> None:
+        self.turned: Exchange | None = None
         pause = threading.Event()
         until = time.monotonic() + session.options.settle
         while time.monotonic() < until and server.running.exit_code() is None:
@@ -85,51 +62,12 @@ class _Stop:
                 self.turned = seen
                 break
             pause.wait(_POLL_SECONDS)
-        payload = session.valid()
         self.ended_at_once = server.running.exit_code() is not None
         self.new = server.client.post(payload.body, payload.content_type, timeout=session.options.settle)
 
 
-def _wait_for_leave(connection: Connection) -> None:
-    """Until 100 Continue says that the request is being read; without it, a little."""
-    usual = connection.socket.gettimeout()
-    connection.socket.settimeout(_LEAVE_SECONDS)
-    with contextlib.suppress(OSError):
-        got = b""
-        while not got.endswith(b"\r\n\r\n"):
-            part = connection.socket.recv(1)
-            if not part:
-                break
-            got += part
-    connection.socket.settimeout(usual)
-
-
-def _rest(connection: Connection, rest: bytes, begun: float, patience: float) -> Exchange:
-    request = "POST /invocations, half of it sent before SIGTERM"
-    connection.socket.settimeout(patience)
-    try:
-        connection.send(rest)
-        return connection.answer(request, "POST", begun, patience + (time.monotonic() - begun))
-    except (OSError, http.client.HTTPException) as error:
-        failure = (
-            f"no answer within {patience:g} s"
-            if isinstance(error, TimeoutError)
-            else "the connection was closed without an answer"
-        )
-        return Exchange(request, None, seconds=time.monotonic() - begun, failure=failure)
-
-
 def _stopped(session: Session) -> _Stop:
-    def stop() -> _Stop:
-        session.base()
-        try:
-            return _Stop(session)
-        except NotReady as why_not:
-            raise NotTried(f"a second container does not start: {why_not}") from None
-        except OSError as error:
-            raise NotTried(f"a container that is ready takes no connections: {error}") from None
-
-    return session.once("stop", stop)
+    return once_alone(session, "stop", lambda server: _Stop(session, server))
 
 
 @rule(
@@ -243,7 +181,6 @@ def ping_turns(session: Session) -> Outcome:
 def refuses_cleanly(session: Session) -> Outcome:
     stop = _stopped(session)
     new = stop.new
-    assert new is not None
     if stop.code is None:
         return not_tried("it does not stop, see A3-stops-in-time")
     if new.status is not None and (new.ok or new.status in (429, 503)):

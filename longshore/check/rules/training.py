@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from longshore import limits
 from longshore.check import layout
@@ -79,8 +81,7 @@ def writes_a_model(session: Session) -> Outcome:
     "An endpoint does not start from an archive with links.",
 )
 def no_links(session: Session) -> Outcome:
-    folder = trains(session).root / "model"
-    links = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink()]
+    links = layout.links(trains(session).root / "model")
     return failed(", ".join(links[:5]), "Copy what they lead to.") if links else passed()
 
 
@@ -159,13 +160,28 @@ _ALL = Work(
 )
 
 
+def _checkpoints(session: Session) -> Path | None:
+    """What the usual job left in /opt/ml/checkpoints; None where that is nothing."""
+    folder = trains(session).root / "checkpoints"
+    return None if layout.is_empty(folder) else folder
+
+
+def _so(session: Session, work: Work, remedy: str) -> Outcome:
+    """Whether it trains so: together with all other ways, or else so alone."""
+
+    def all_ways() -> Training:
+        return run_training(session, replace(_ALL, checkpoints=_checkpoints(session)))
+
+    if session.once("all ways to train", all_ways).exit_code == 0:
+        return passed("trained so, together with the other ways")
+    training = run_training(session, work)
+    return passed(str(training)) if training.exit_code == 0 else failed(str(training), remedy)
+
+
 def _way(id: str, severity: Severity, title: str, why: str, remedy: str) -> None:
     def check(session: Session) -> Outcome:
         trains(session)
-        if session.once("all ways to train", lambda: run_training(session, _ALL)).exit_code == 0:
-            return passed("trained so, together with the other ways")
-        training = run_training(session, _WAYS[id])
-        return passed(str(training)) if training.exit_code == 0 else failed(str(training), remedy)
+        return _so(session, _WAYS[id], remedy)
 
     training_rule(id, severity, title, why)(check)
 
@@ -198,6 +214,20 @@ _way(
     "A job's own variables hold what users like.",
     "Quote what a start script expands.",
 )
+
+
+@training_rule(
+    "D6-resumes",
+    Severity.ERROR,
+    "`train` starts with the checkpoints that a job before it left",
+    "After a spot interruption the same job starts again with what was in /opt/ml/checkpoints.",
+)
+def resumes(session: Session) -> Outcome:
+    checkpoints = _checkpoints(session)
+    if checkpoints is None:
+        return not_applicable("it leaves nothing in /opt/ml/checkpoints")
+    remedy = "Go on from the last checkpoint; where it is of a job that was done, save the model and end."
+    return _so(session, Work(checkpoints=checkpoints), remedy)
 
 
 @training_rule(

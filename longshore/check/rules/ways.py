@@ -64,7 +64,7 @@ _BATCH = {
 _WAYS: dict[str, Callable[[How], How]] = {
     "A4-any-user": lambda how: replace(how, user=_ODD_USER),
     "A4-read-only-root": lambda how: replace(how, read_only_root=True),
-    "A5-no-network": lambda how: replace(how, network=False),
+    "A5-no-network": lambda how: replace(how, isolated=True),
     "A6-many-variables": lambda how: how.with_environment(**_many()),
     "A6-odd-values": lambda how: how.with_environment(**_ODD_VALUES),
     "C2-batch": lambda how: how.with_environment(**_BATCH),

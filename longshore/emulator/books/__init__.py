@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patched import deliver_over_http, filter_by_prefix, keep_on
+from longshore.emulator.books.patched import (
+    deliver_over_http,
+    filter_by_prefix,
+    keep_on,
+    leave_out_aws_policies,
+)
 from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 
@@ -50,6 +55,7 @@ class Books:
         self._undo = ExitStack()
         keep_on(self.shelf, self._undo)
         filter_by_prefix(self._undo)
+        leave_out_aws_policies(self._undo)
         self._delivers = False
         self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()

@@ -1,10 +1,11 @@
 """What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together; the
-streams that FilterLogEvents looks at; how SNS calls an HTTP address. Whoever patches undoes it at the end:
-moto may serve others in this process.
+streams that FilterLogEvents looks at; which of IAM's policies are pickled; how SNS calls an HTTP address.
+Whoever patches undoes it at the end: moto may serve others in this process.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import logging
@@ -114,6 +115,43 @@ def filter_by_prefix(undo: ExitStack) -> None:
         return str(known(response))
 
     _put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
+
+
+def leave_out_aws_policies(undo: ExitStack) -> None:
+    """Until it is undone IAM is pickled without AWS's own policies, 4 MB that never change, and gets them
+    from moto again; those that are attached, or changed otherwise, are pickled. Their ids, which moto draws
+    at random, are the same in each process, as they are on AWS.
+    """
+    from moto.iam.models import IAMBackend
+
+    draw = IAMBackend._init_aws_policies
+
+    def make(backend: Any) -> list[Any]:
+        policies = draw(backend)
+        for policy in policies:
+            digest = hashlib.sha256(policy.arn.encode()).digest()
+            policy.id = f"ANPA{base64.b32encode(digest).decode()[:17]}"
+        return policies
+
+    def get_state(backend: Any) -> dict[str, Any]:
+        own = {policy.arn for policy in backend.aws_managed_policies}
+        kept = [one for one in backend.aws_managed_policies if _is_used(one)]
+        others = {arn: one for arn, one in list(backend.managed_policies.items()) if arn not in own}
+        return {**backend.__dict__, "aws_managed_policies": kept, "managed_policies": others}
+
+    def set_state(backend: Any, state: dict[str, Any]) -> None:
+        backend.__dict__.update(state)
+        own = {policy.arn: policy for policy in [*make(backend), *backend.aws_managed_policies]}
+        backend.aws_managed_policies = list(own.values())
+        backend.managed_policies = own | backend.managed_policies
+
+    _put(undo, IAMBackend, "_init_aws_policies", make)
+    _put(undo, IAMBackend, "__getstate__", get_state)
+    _put(undo, IAMBackend, "__setstate__", set_state)
+
+
+def _is_used(policy: Any) -> bool:
+    return bool(policy.attachment_count or policy.tags or len(policy.versions) > 1)
 
 
 def deliver_over_http(undo: ExitStack) -> None:

@@ -42,6 +42,7 @@ class Variant:
         self._lock = threading.Lock()
         self._instances: list[Instance] = []
         self._turn = itertools.count()
+        self.trouble = ""  # why an instance is missing; empty where none is
 
     @property
     def size(self) -> int:
@@ -143,9 +144,9 @@ class Variant:
         with self._lock:
             if instance not in self._instances:
                 return
+            self.trouble = why
             self._instances.remove(instance)
         instance.remove()
-        said = ""
         while not self._platform.stopping.is_set():
             with self._lock:
                 if len(self._instances) >= self.count:
@@ -154,11 +155,12 @@ class Variant:
             try:
                 fresh.start(self.startup_seconds)
             except Failure as failure:
-                if str(failure) != said:
+                if str(failure) != self.trouble:
                     _log.warning("endpoint %s: %s", self._endpoint, failure)
-                said = str(failure)
+                self.trouble = str(failure)
                 self._platform.stopping.wait(_REPLACE_SECONDS)
                 continue
+            self.trouble = ""
             with self._lock:
                 wanted = len(self._instances) < self.count
             if wanted:
@@ -212,6 +214,11 @@ class Deployment:
             variant = variants[0] if len(variants) == 1 else random.choices(variants, weights)[0]
         instance = variant.lease(passed_over)
         return (variant, instance) if instance is not None else None
+
+    def trouble(self, target: str | None) -> str:
+        """Why instances are missing, of all variants or of the one that is asked for; may be empty."""
+        variants = [self.variants[target]] if target in self.variants else self.variants.values()
+        return " ".join(variant.trouble for variant in variants if variant.trouble)
 
     def close(self) -> list[Instance]:
         """All instances, out of turn, to be drained and stopped; none takes their place."""

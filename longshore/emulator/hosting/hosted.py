@@ -6,19 +6,19 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import urllib3
 
 from longshore.emulator import opt_ml
 from longshore.emulator.containers import Launched
 from longshore.emulator.faults import Failure
+from longshore.emulator.hosting.kept import Answer, Pool
 from longshore.emulator.hosting.multi_model import ModelCache
 from longshore.emulator.parts import Part
 from longshore.emulator.platform import Platform
 from longshore.engines.base import Container
 from longshore.errors import UserError
-from longshore.limits import ACCEPT_SECONDS, PING_SECONDS, STOP_SECONDS
+from longshore.limits import ACCEPT_SECONDS, PING_SECONDS, SERVERLESS_IMAGE_BYTES_MAX, STOP_SECONDS
 
 _STARTING_PING_SECONDS = 0.5  # between two pings until the first good one
 _POOL = 256  # connections kept
@@ -58,10 +58,10 @@ class HostedContainer:
         self._place = place
         self._launched: Launched | None = None
         self._models: ModelCache | None = None
-        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._pool: Pool | None = None
 
     @property
-    def pool(self) -> urllib3.HTTPConnectionPool:
+    def pool(self) -> Pool:
         """Connections to its port."""
         assert self._pool is not None
         return self._pool
@@ -76,6 +76,8 @@ class HostedContainer:
         """Lay out and start; Failure or UserError where it cannot be. It need not be healthy yet."""
         definition = self._part.definition
         folder = self._place.folder
+        if self._place.serverless:
+            self._check_size(definition["Image"])
         if self._part.is_multi_model:
             shown = "models"
         else:
@@ -85,19 +87,19 @@ class HostedContainer:
             image=definition["Image"],
             arguments=("serve",),
             environment={
-                **self._platform.container_environment(),
+                **self._platform.container_environment(definition["Image"], isolated=self._place.isolated),
                 **definition.get("Environment", {}),
                 **self._part.environment,
             },
             mounts=opt_ml.mounts(definition["Image"], folder, (shown, True)),
             port=self._part.port,
-            network=not self._place.isolated,
+            isolated=self._place.isolated,
             memory_mb=self._place.memory_mb,
         )
         self._launched = self._platform.fleet.start(container, self._place.log_group, self.log_stream)
         address = self._launched.running.address
         assert address is not None
-        self._pool = urllib3.HTTPConnectionPool(*address, maxsize=_POOL, retries=False, timeout=PING_SECONDS)
+        self._pool = Pool(*address, maxsize=_POOL, retries=False, timeout=PING_SECONDS)
         if self._part.is_multi_model:
             self._models = ModelCache(
                 self._platform, self._place.endpoint, self._part, folder / shown, self._pool
@@ -131,16 +133,16 @@ class HostedContainer:
         except (urllib3.exceptions.HTTPError, OSError):
             return False
 
-    def send(self, headers: dict[str, str], body: bytes, deadline: float) -> urllib3.BaseHTTPResponse:
+    def send(self, headers: dict[str, str], body: bytes, deadline: float) -> Answer:
         """Its answer, whatever its status; urllib3's HTTPError where none came until the deadline.
 
         A multi-model container is made to load the model first; AwsError where it cannot.
         """
         if self._models is None:
-            return self._post("/invocations", headers, body, deadline)
+            return self.pool.post("/invocations", headers, body, deadline)
         with self._models.using(headers[TARGET_MODEL], deadline) as model:
             while True:
-                answer = self._post(f"/models/{model}/invoke", headers, body, deadline)
+                answer = self.pool.post(f"/models/{model}/invoke", headers, body, deadline)
                 if answer.status != 507 or not self._models.make_room():
                     return answer
 
@@ -179,16 +181,10 @@ class HostedContainer:
         if self._pool is not None:
             self._pool.close()
 
-    def _post(
-        self, path: str, headers: dict[str, Any], body: bytes, deadline: float
-    ) -> urllib3.BaseHTTPResponse:
-        timeout = urllib3.Timeout(connect=ACCEPT_SECONDS, read=max(0.001, deadline - time.monotonic()))
-        return self.pool.urlopen(
-            "POST",
-            path,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            redirect=False,
-            decode_content=False,
-        )
+    def _check_size(self, image: str) -> None:
+        size, most = self._platform.choose(image).image(image).size, SERVERLESS_IMAGE_BYTES_MAX
+        if size is not None and size > most:
+            raise Failure(
+                f"Image size {size} is greater than supported size {most} (B7). Leave out of {image} what "
+                "only its build needs, or use an endpoint with instances."
+            )

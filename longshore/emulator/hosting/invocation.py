@@ -123,6 +123,5 @@ def lease(
         if found is not None:
             return found
         if platform.endpoints.live(name) is deployment:
-            raise AwsError(
-                "ServiceUnavailable", f"No instance of endpoint {name} can take the request now.", 503
-            )
+            said = f"No instance of endpoint {name} can take the request now. {deployment.trouble(target)}"
+            raise AwsError("ServiceUnavailable", said.rstrip(), 503)

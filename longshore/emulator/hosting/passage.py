@@ -9,6 +9,7 @@ import urllib3
 from longshore.emulator.hosting.errors import broken, model_error, timed_out
 from longshore.emulator.hosting.hosted import HostedContainer
 from longshore.emulator.hosting.instance import Instance
+from longshore.emulator.hosting.kept import Answer
 from longshore.emulator.parts import passed_on
 from longshore.emulator.platform import Platform
 from longshore.limits import INVOCATION_SECONDS
@@ -25,7 +26,7 @@ def pass_through(
     way: list[HostedContainer],
     headers: dict[str, str],
     body: bytes,
-) -> urllib3.BaseHTTPResponse:
+) -> Answer:
     """The last container's answer, a 2xx; Unreached, or AwsError for what goes wrong (A11, A16).
 
     way: of the instance's containers those that it is to go through.

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, NamedTuple, TypeVar
 
 from longshore.emulator.containers import Fleet, Launched
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs.control import Control
 from longshore.emulator.platform import Platform
-from longshore.engines.base import Container, Line
+from longshore.engines.base import Container, Line, NoAnswer
 from longshore.errors import UserError
 
 _CLOSE_LOOK_SECONDS = (
@@ -25,9 +26,13 @@ How = Literal["exited", "stop", "interrupt", "timeout", "broken", "closing"]
 
 
 def check_image(platform: Platform, image: str) -> None:
-    """Failure, as SageMaker says it and with the engine's own words, where there is no such image."""
+    """Failure, as SageMaker says it and with the engine's own words, where there is no such image. NoAnswer
+    where that cannot be told.
+    """
     try:
         platform.choose(image).image(image)
+    except NoAnswer:
+        raise
     except UserError as error:
         raise Failure(
             "ClientError: Cannot pull algorithm container. Either the image does not exist or its permissions"
@@ -65,9 +70,11 @@ class Hosts:
         log_stream: str,
         on_line: Callable[[Line], None] | None = None,
     ) -> Launched:
-        """Failure, with the engine's own words, where it cannot be."""
+        """Failure, with the engine's own words, where it cannot be; NoAnswer where the engine has gone."""
         try:
             launched = self._fleet.start(container, log_group, log_stream, on_line)
+        except NoAnswer:
+            raise
         except UserError as error:
             raise Failure(f"ClientError: The container could not be started. {error}") from None
         self.launched[host] = launched
@@ -106,7 +113,8 @@ class Hosts:
                 return "interrupt", None
 
     def _watch(self, launched: Launched) -> None:
-        launched.running.wait()
+        with suppress(UserError):  # whoever is told asks it anew, and learns that the engine has gone
+            launched.running.wait()
         self._control.tell("exited")
 
     def _each(self, do: Callable[[Launched], Result]) -> dict[str, Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -33,13 +34,18 @@ class Metrics:
         self._last: dict[str, Metric] = {}
 
     def look_at(self, line: str, when: float) -> list[Metric]:
-        """A line's metrics, in the definitions' order: each the first group, or else the whole match."""
+        """A line's metrics, in the definitions' order: each the first group, or else the whole match.
+
+        NaN and infinities are left out, as CloudWatch refuses them, and JSON has no word for them.
+        """
         found = []
         for name, pattern in self._patterns:
             for match in pattern.finditer(line):
                 try:
                     value = float(match.group(1) if pattern.groups else match.group())
                 except (TypeError, ValueError):
+                    continue
+                if not math.isfinite(value):
                     continue
                 self._last[name] = Metric(name, value, when)
                 found.append(self._last[name])

@@ -134,16 +134,13 @@ class ProcessingRun(JobRun):
 
     def _container(self, host: Host) -> Container:
         isolated = self._record.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
-        network: str | bool = not isolated
-        if len(self._hosts) > 1:
-            network = self._folder.name
         entrypoint = self._app.get("ContainerEntrypoint")
         return Container(
             image=self._app["ImageUri"],
             entrypoint=tuple(entrypoint) if entrypoint else None,
             arguments=tuple(self._app.get("ContainerArguments", ())),
             environment={
-                **self._platform.container_environment(),
+                **self._platform.container_environment(self._app["ImageUri"], isolated=isolated),
                 "PROCESSING_JOB_NAME": self._name,
                 "PROCESSING_JOB_ARN": self._record["ProcessingJobArn"],
                 **self._record.get("Environment", {}),
@@ -155,7 +152,8 @@ class ProcessingRun(JobRun):
                 ("processing", False),
                 ("output", False),
             ),
-            network=network,
+            network=self._folder.name if len(self._hosts) > 1 else None,
+            isolated=isolated,
             host_name=host.name,
         )
 

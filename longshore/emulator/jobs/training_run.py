@@ -201,21 +201,20 @@ class TrainingRun(JobRun):
         arguments = self._algorithm.get("ContainerArguments")
         if arguments is None:
             arguments = [] if entrypoint else ["train"]
-        network: str | bool = not record["EnableNetworkIsolation"]
-        if len(self._hosts) > 1:
-            network = self._folder.name
+        isolated = record["EnableNetworkIsolation"]
         return Container(
             image=self._image,
             entrypoint=tuple(entrypoint) if entrypoint else None,
             arguments=tuple(arguments),
             environment={
-                **self._platform.container_environment(),
+                **self._platform.container_environment(self._image, isolated=isolated),
                 "TRAINING_JOB_NAME": self._name,
                 "TRAINING_JOB_ARN": record["TrainingJobArn"],
                 **record.get("Environment", {}),
             },
             mounts=mounts,
-            network=network,
+            network=self._folder.name if len(self._hosts) > 1 else None,
+            isolated=isolated,
             host_name=host.name,
         )
 

@@ -7,6 +7,7 @@ from longshore.emulator.operations import (
     endpoints,
     models,
     processing_jobs,
+    search,
     tags,
     training_jobs,
     transform_jobs,
@@ -21,4 +22,5 @@ TABLE: dict[str, Handler] = {
     **training_jobs.HANDLERS,
     **transform_jobs.HANDLERS,
     **processing_jobs.HANDLERS,
+    **search.HANDLERS,
 }

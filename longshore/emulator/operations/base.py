@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from longshore.emulator.faults import AwsError
+from longshore.emulator.listing import list_records
 from longshore.emulator.platform import Platform
-from longshore.emulator.records import Record
+from longshore.emulator.records import KINDS, KindName, Record
 from longshore.emulator.validation import output_members
-from longshore.engines.base import HOST_PREFIX
+from longshore.engines.base import HOST_PREFIX, NoAnswer
 from longshore.errors import UserError
 
 Request = dict[str, Any]
@@ -23,10 +24,26 @@ def described(operation: str, record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name in names}
 
 
+def reading(kind: KindName) -> dict[str, Handler]:
+    """Describe and List, which are the same for all kinds of records."""
+    stem = KINDS[kind].stem
+
+    def describe(platform: Platform, request: Request) -> dict[str, Any]:
+        return described(f"Describe{stem}", platform.records.get(kind, request[f"{stem}Name"]))
+
+    def list_all(platform: Platform, request: Request) -> dict[str, Any]:
+        return list_records(platform.records, kind, request)
+
+    return {f"Describe{stem}": describe, f"List{stem}s": list_all}
+
+
 def check_image(platform: Platform, image: str) -> None:
     """AwsError, in SageMaker's words and the engine's, where no engine has this image."""
     try:
         platform.choose(image).image(image)
+    except NoAnswer as error:
+        said = f"Requested image {image} cannot be looked for. {error}"
+        raise AwsError("ValidationException", said) from None
     except UserError as error:
         raise AwsError("ValidationException", f"Requested image {image} not found. {error}") from None
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.hosting.asynchronous import settings as asynchronous
-from longshore.emulator.listing import list_records
-from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.base import Handler, Request, check_tags, reading
 from longshore.emulator.operations.serverless import check_serverless
 from longshore.emulator.platform import Platform
 
@@ -33,21 +32,10 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     return {"EndpointConfigArn": made["EndpointConfigArn"]}
 
 
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """An endpoint configuration."""
-    record = platform.records.get("endpoint-config", request["EndpointConfigName"])
-    return described("DescribeEndpointConfig", record)
-
-
 def delete(platform: Platform, request: Request) -> dict[str, Any]:
     """Forget a configuration; endpoints that were made of it go on."""
     platform.records.delete("endpoint-config", request["EndpointConfigName"])
     return {}
-
-
-def list_configs(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of endpoint configurations."""
-    return list_records(platform.records, "endpoint-config", "ListEndpointConfigs", request)
 
 
 def _variant(platform: Platform, request: Request, variant: dict[str, Any]) -> dict[str, Any]:
@@ -63,8 +51,7 @@ def _variant(platform: Platform, request: Request, variant: dict[str, Any]) -> d
 
 
 HANDLERS: dict[str, Handler] = {
+    **reading("endpoint-config"),
     "CreateEndpointConfig": create,
-    "DescribeEndpointConfig": describe,
     "DeleteEndpointConfig": delete,
-    "ListEndpointConfigs": list_configs,
 }

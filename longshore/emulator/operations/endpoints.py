@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.emulator.faults import AwsError
-from longshore.emulator.listing import list_records
-from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.base import Handler, Request, check_tags, reading
 from longshore.emulator.platform import Platform
 
 
@@ -17,11 +16,6 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         request["EndpointName"], request["EndpointConfigName"], request.get("Tags", [])
     )
     return {"EndpointArn": record["EndpointArn"]}
-
-
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """An endpoint."""
-    return described("DescribeEndpoint", platform.records.get("endpoint", request["EndpointName"]))
 
 
 def update(platform: Platform, request: Request) -> dict[str, Any]:
@@ -52,16 +46,10 @@ def delete(platform: Platform, request: Request) -> dict[str, Any]:
     return {}
 
 
-def list_endpoints(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of endpoints."""
-    return list_records(platform.records, "endpoint", "ListEndpoints", request)
-
-
 HANDLERS: dict[str, Handler] = {
+    **reading("endpoint"),
     "CreateEndpoint": create,
-    "DescribeEndpoint": describe,
     "UpdateEndpoint": update,
     "UpdateEndpointWeightsAndCapacities": scale,
     "DeleteEndpoint": delete,
-    "ListEndpoints": list_endpoints,
 }

@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from longshore.emulator.faults import AwsError
+from longshore.emulator.operations.base import Handler, Request
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import KINDS, KindName, Record
 
 _RUNNING = ("InProgress", "Stopping")
 
 
-def stop(platform: Platform, kind: KindName, name: str, mark: Callable[[Record], object]) -> None:
-    """Ask a job to stop, once, after `mark` has changed its record; AwsError where it has ended."""
-    control = platform.jobs.find(kind, name)
+def stopping(kind: KindName, mark: Callable[[Record], object] | None = None) -> dict[str, Handler]:
+    """Stop, once, after `mark` has changed the record, by default its status; AwsError where it has ended."""
+    stem = KINDS[kind].stem
+    mark = mark or (lambda record: record.update({f"{stem}Status": "Stopping"}))
 
-    def change(record: Record) -> None:  # with nobody in between: it may end at any time
-        status = record[_status_of(kind)]
-        if status not in _RUNNING or control is None:
-            raise AwsError(
-                "ValidationException",
-                f"The request was rejected because the {KINDS[kind].noun} is in status {status}.",
-            )
-        if status != "Stopping":
-            mark(record)
+    def stop(platform: Platform, request: Request) -> dict[str, Any]:
+        name = request[f"{stem}Name"]
+        control = platform.jobs.find(kind, name)
 
-    if platform.records.change(kind, name, change) is None:
-        platform.records.get(kind, name)
-    if control is not None:
-        control.stop()
+        def change(record: Record) -> None:  # with nobody in between: it may end at any time
+            if record[f"{stem}Status"] not in _RUNNING or control is None:
+                raise _in_status(kind, record)
+            if record[f"{stem}Status"] != "Stopping":
+                mark(record)
 
+        if platform.records.change(kind, name, change) is None:
+            platform.records.get(kind, name)
+        if control is not None:
+            control.stop()
+        return {}
 
-def stopping(kind: KindName) -> Callable[[Record], object]:
-    """The mark of a job whose status is all it has."""
-    return lambda record: record.update({_status_of(kind): "Stopping"})
-
-
-def delete(platform: Platform, kind: KindName, name: str) -> None:
-    """Forget a job; AwsError where it has not ended."""
-    status = platform.records.get(kind, name)[_status_of(kind)]
-    if status in _RUNNING:
-        raise AwsError(
-            "ValidationException",
-            f"The request was rejected because the {KINDS[kind].noun} is in status {status}: stop it first.",
-        )
-    platform.records.delete(kind, name)
+    return {f"Stop{stem}": stop}
 
 
-def _status_of(kind: KindName) -> str:
-    return f"{KINDS[kind].stem}Status"
+def deleting(kind: KindName) -> dict[str, Handler]:
+    """Delete, of a job that has ended; AwsError where it has not."""
+    stem = KINDS[kind].stem
+
+    def delete(platform: Platform, request: Request) -> dict[str, Any]:
+        name = request[f"{stem}Name"]
+        record = platform.records.get(kind, name)
+        if record[f"{stem}Status"] in _RUNNING:
+            raise _in_status(kind, record, ": stop it first")
+        platform.records.delete(kind, name)
+        return {}
+
+    return {f"Delete{stem}": delete}
+
+
+def _in_status(kind: KindName, record: Record, remedy: str = "") -> AwsError:
+    status = record[f"{KINDS[kind].stem}Status"]
+    return AwsError(
+        "ValidationException",
+        f"The request was rejected because the {KINDS[kind].noun} is in status {status}{remedy}.",
+    )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.emulator.faults import AwsError
-from longshore.emulator.listing import list_records
 from longshore.emulator.operations.base import (
     Handler,
     Request,
     check_image,
     check_label,
     check_tags,
-    described,
+    reading,
 )
 from longshore.emulator.parts import is_direct, model_containers
 from longshore.emulator.platform import Platform
@@ -40,20 +39,10 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     return {"ModelArn": record["ModelArn"]}
 
 
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """A model."""
-    return described("DescribeModel", platform.records.get("model", request["ModelName"]))
-
-
 def delete(platform: Platform, request: Request) -> dict[str, Any]:
     """Forget a model; endpoints that run it go on."""
     platform.records.delete("model", request["ModelName"])
     return {}
-
-
-def list_models(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of models."""
-    return list_records(platform.records, "model", "ListModels", request)
 
 
 def _check_together(request: Request, containers: list[dict[str, Any]]) -> None:
@@ -125,8 +114,7 @@ def _check_data(platform: Platform, text: str, *, is_prefix: bool) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
+    **reading("model"),
     "CreateModel": create,
-    "DescribeModel": describe,
     "DeleteModel": delete,
-    "ListModels": list_models,
 }

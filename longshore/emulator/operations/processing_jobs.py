@@ -9,9 +9,8 @@ from longshore.emulator.faults import AwsError
 from longshore.emulator.jobs import inputs
 from longshore.emulator.jobs.processing_run import ProcessingRun
 from longshore.emulator.jobs.run import begin
-from longshore.emulator.listing import list_records
 from longshore.emulator.operations import jobs
-from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.base import Handler, Request, check_tags, reading
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
 
@@ -44,29 +43,6 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     )
     begin(platform, ProcessingRun, name)
     return {"ProcessingJobArn": record["ProcessingJobArn"]}
-
-
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """A job."""
-    record = platform.records.get("processing-job", request["ProcessingJobName"])
-    return described("DescribeProcessingJob", record)
-
-
-def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of jobs."""
-    return list_records(platform.records, "processing-job", "ListProcessingJobs", request)
-
-
-def stop(platform: Platform, request: Request) -> dict[str, Any]:
-    """Ask a job to stop; AwsError where it has ended."""
-    jobs.stop(platform, "processing-job", request["ProcessingJobName"], jobs.stopping("processing-job"))
-    return {}
-
-
-def delete(platform: Platform, request: Request) -> dict[str, Any]:
-    """Forget a job that has ended."""
-    jobs.delete(platform, "processing-job", request["ProcessingJobName"])
-    return {}
 
 
 def _check_input(platform: Platform, role: str, given: dict[str, Any]) -> None:
@@ -103,9 +79,8 @@ def _check_path(path: str | None, about: str) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
+    **reading("processing-job"),
     "CreateProcessingJob": create,
-    "DescribeProcessingJob": describe,
-    "ListProcessingJobs": list_jobs,
-    "StopProcessingJob": stop,
-    "DeleteProcessingJob": delete,
+    **jobs.stopping("processing-job"),
+    **jobs.deleting("processing-job"),
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from longshore.emulator.faults import not_found
 from longshore.emulator.operations.base import Handler, Request
 from longshore.emulator.platform import Platform
-from longshore.emulator.records import Record
+from longshore.emulator.records import KINDS, KindName, Record
 
 
 def add(platform: Platform, request: Request) -> dict[str, Any] | None:
     """Set tags; answers all of them."""
-    found = platform.records.by_arn(request["ResourceArn"])
+    found = _find(platform, request["ResourceArn"])
     if found is None:
         return None
     given = {tag["Key"]: tag for tag in request["Tags"]}
@@ -26,7 +27,7 @@ def add(platform: Platform, request: Request) -> dict[str, Any] | None:
 
 def delete(platform: Platform, request: Request) -> dict[str, Any] | None:
     """Remove tags by their keys."""
-    found = platform.records.by_arn(request["ResourceArn"])
+    found = _find(platform, request["ResourceArn"])
     if found is None:
         return None
 
@@ -39,10 +40,21 @@ def delete(platform: Platform, request: Request) -> dict[str, Any] | None:
 
 def list_tags(platform: Platform, request: Request) -> dict[str, Any] | None:
     """All tags of a record: there are at most 50, which is a page."""
-    found = platform.records.by_arn(request["ResourceArn"])
+    found = _find(platform, request["ResourceArn"])
     if found is None:
         return None
     return {"Tags": platform.records.get(*found).get("Tags", [])}
+
+
+def _find(platform: Platform, arn: str) -> tuple[KindName, str] | None:
+    """Which record an ARN means, None where it is moto's; AwsError where it would be one of ours."""
+    found = platform.records.by_arn(arn)
+    if found is None:
+        resource = arn.rpartition(":")[2].partition("/")[0]
+        for kind in KINDS.values():
+            if kind.name == resource:
+                raise not_found(kind.noun, arn)
+    return found
 
 
 HANDLERS: dict[str, Handler] = {"AddTags": add, "DeleteTags": delete, "ListTags": list_tags}

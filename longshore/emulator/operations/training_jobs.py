@@ -9,9 +9,8 @@ from longshore.emulator.jobs import channels, cluster, history, inputs
 from longshore.emulator.jobs.metrics import Metrics
 from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.training_run import TrainingRun
-from longshore.emulator.listing import list_records
 from longshore.emulator.operations import jobs
-from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.base import Handler, Request, check_tags, reading
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
 
@@ -34,30 +33,6 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     )
     begin(platform, TrainingRun, name)
     return {"TrainingJobArn": record["TrainingJobArn"]}
-
-
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """A job."""
-    return described("DescribeTrainingJob", platform.records.get("training-job", request["TrainingJobName"]))
-
-
-def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of jobs."""
-    return list_records(platform.records, "training-job", "ListTrainingJobs", request)
-
-
-def stop(platform: Platform, request: Request) -> dict[str, Any]:
-    """Ask a job to stop; AwsError where it has ended."""
-    jobs.stop(
-        platform, "training-job", request["TrainingJobName"], lambda record: history.enter(record, "Stopping")
-    )
-    return {}
-
-
-def delete(platform: Platform, request: Request) -> dict[str, Any]:
-    """Forget a job that has ended."""
-    jobs.delete(platform, "training-job", request["TrainingJobName"])
-    return {}
 
 
 def interrupt(platform: Platform, name: str) -> None:
@@ -120,9 +95,8 @@ def _check_times(request: Request) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
+    **reading("training-job"),
     "CreateTrainingJob": create,
-    "DescribeTrainingJob": describe,
-    "ListTrainingJobs": list_jobs,
-    "StopTrainingJob": stop,
-    "DeleteTrainingJob": delete,
+    **jobs.stopping("training-job", lambda record: history.enter(record, "Stopping")),
+    **jobs.deleting("training-job"),
 }

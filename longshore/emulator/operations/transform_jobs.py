@@ -10,9 +10,8 @@ from longshore.emulator.jobs import inputs
 from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.run import TransformRun
-from longshore.emulator.listing import list_records
 from longshore.emulator.operations import jobs
-from longshore.emulator.operations.base import Handler, Request, check_tags, described
+from longshore.emulator.operations.base import Handler, Request, check_tags, reading
 from longshore.emulator.parts import is_direct, parts
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -48,23 +47,6 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     return {"TransformJobArn": record["TransformJobArn"]}
 
 
-def describe(platform: Platform, request: Request) -> dict[str, Any]:
-    """A job."""
-    record = platform.records.get("transform-job", request["TransformJobName"])
-    return described("DescribeTransformJob", record)
-
-
-def list_jobs(platform: Platform, request: Request) -> dict[str, Any]:
-    """A page of jobs."""
-    return list_records(platform.records, "transform-job", "ListTransformJobs", request)
-
-
-def stop(platform: Platform, request: Request) -> dict[str, Any]:
-    """Ask a job to stop; AwsError where it has ended."""
-    jobs.stop(platform, "transform-job", request["TransformJobName"], jobs.stopping("transform-job"))
-    return {}
-
-
 def _check(request: Request) -> None:
     payload = request.get("MaxPayloadInMB", 0)
     if payload > limits.PAYLOAD_MB_BATCH:
@@ -98,8 +80,7 @@ def _check(request: Request) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
+    **reading("transform-job"),
     "CreateTransformJob": create,
-    "DescribeTransformJob": describe,
-    "ListTransformJobs": list_jobs,
-    "StopTransformJob": stop,
+    **jobs.stopping("transform-job"),
 }

@@ -9,7 +9,7 @@ from well_behaved import Container, main
 class Faulty(Container):
     def predict(self, rows):
         self.results = super().predict(rows)
-        time.sleep(0.002)
+        time.sleep(0.05)  # long enough for the next one to come on a machine that has much else to do
         return self.results
 
 

@@ -30,7 +30,7 @@ class Faulty(Container):
         return self.in_turn(super().ping)
 
     def predict(self, rows):
-        return self.in_turn(lambda: super(Faulty, self).predict(rows), 0.04)
+        return self.in_turn(lambda: super(Faulty, self).predict(rows), 0.05)
 
 
 main(Faulty())

@@ -1,26 +1,19 @@
 #!/usr/bin/env python3
-"""Says 200 for a while before it has loaded the model: it begins to when it is first asked."""
-
-import threading
+"""Says 200 before it has loaded the model: it does so when it is first asked to predict, and refuses that."""
 
 from well_behaved import Container, Refused, main
 
 
 class Faulty(Container):
-    weight = loading = None
+    weight = None
 
     def load(self):
         super().load()  # fails where it cannot be loaded at all
         del self.weight
 
-    def ping(self):
-        if self.loading is None:
-            self.loading = threading.Timer(0.3, super().load)
-            self.loading.start()
-        return super().ping()
-
     def predict(self, rows):
         if self.weight is None:
+            super().load()
             raise Refused(503, "The model is being loaded.")
         return super().predict(rows)
 

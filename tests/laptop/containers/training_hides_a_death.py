@@ -8,7 +8,7 @@ from well_behaved import Container, main
 
 class Faulty(Container):
     def fit(self):
-        subprocess.run(["sleep", "0.3"])
+        subprocess.run(["sleep", "1.5"])  # the middle of the training is in it, however long the start took
         super().fit()
 
 

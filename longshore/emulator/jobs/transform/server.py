@@ -19,7 +19,7 @@ from longshore.emulator.jobs.control import Control
 from longshore.emulator.jobs.transform.wire import Address
 from longshore.emulator.parts import Part, parts
 from longshore.emulator.platform import Platform
-from longshore.engines.base import Container
+from longshore.engines.base import Container, NoAnswer
 from longshore.errors import UserError
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -100,21 +100,24 @@ class TransformInstance:
     def _start(self, part: Part, folder: Path, stream: str) -> None:
         definition = part.definition
         opt_ml.fetch_model(self._platform.books, definition, folder / "model")
+        isolated = self._model.get("EnableNetworkIsolation", False)
         container = Container(
             image=definition["Image"],
             arguments=("serve",),
             environment={
-                **self._platform.container_environment(),
+                **self._platform.container_environment(definition["Image"], isolated=isolated),
                 **definition.get("Environment", {}),
                 **self._environment,
                 **part.environment,
             },
             mounts=opt_ml.mounts(definition["Image"], folder, ("model", True)),
             port=part.port,
-            network=not self._model.get("EnableNetworkIsolation", False),
+            isolated=isolated,
         )
         try:
             self._launched.append(self._platform.fleet.start(container, LOG_GROUP, stream))
+        except NoAnswer:
+            raise
         except UserError as error:
             raise Failure(f"ClientError: The container could not be started. {error}") from None
 

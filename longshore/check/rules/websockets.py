@@ -1,0 +1,74 @@
+"""Bidirectional streams, where a container has them (B2)."""
+
+from __future__ import annotations
+
+from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore.check.session import Session
+from longshore.check.websocket import Handshake, open_one
+
+_LABEL = "com.amazonaws.sagemaker.capabilities.bidirectional-streaming"
+_PATH = "/invocations-bidirectional-stream"
+_NONE = f"it takes no WebSocket at {_PATH}"
+
+
+def _opened(session: Session) -> Handshake:
+    return session.once("websocket", lambda: open_one(session.client, _PATH, session.options.patience))
+
+
+def _labelled(session: Session) -> bool:
+    """Whether the image says that it takes them. A checkout and a URL have no labels."""
+    return session.engine_or_none is not None and session.image().labels.get(_LABEL) == "true"
+
+
+@rule(
+    "B2-websocket",
+    Severity.ERROR,
+    Group.STREAMING,
+    "With the label bidirectional-streaming it takes WebSockets",
+    "SageMaker opens one at /invocations-bidirectional-stream.",
+)
+def websocket(session: Session) -> Outcome:
+    opened = _opened(session)
+    if opened.accepted:
+        return passed(opened.told)
+    if opened.status == 101:
+        return failed(opened.told, "Compute Sec-WebSocket-Accept from the key (RFC 6455), or use a library.")
+    if _labelled(session):
+        return failed(opened.told, "Answer 101 Switching Protocols, or remove the label.")
+    return not_applicable(_NONE)
+
+
+@rule(
+    "B2-pong",
+    Severity.ERROR,
+    Group.STREAMING,
+    "A WebSocket's pings are answered",
+    "SageMaker sends one every 60 s, and closes the stream when 5 stay without an answer.",
+)
+def pong(session: Session) -> Outcome:
+    opened = _opened(session)
+    if not opened.accepted:
+        return not_applicable(_NONE)
+    if opened.pong is None:
+        return passed("the pong came")
+    return failed(
+        f"{opened.told}, then a ping: {opened.pong}", "Answer each ping with a pong of its payload."
+    )
+
+
+@rule(
+    "B2-label",
+    Severity.WARNING,
+    Group.STREAMING,
+    "What takes WebSockets says so by the label bidirectional-streaming",
+    "Without the label SageMaker opens none.",
+    needs="image",
+)
+def label(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no labels")
+    if not _opened(session).accepted:
+        return not_applicable(_NONE)
+    if _labelled(session):
+        return passed(f"{_LABEL}=true")
+    return failed("it has no such label", f"LABEL {_LABEL}=true")

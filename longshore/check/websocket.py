@@ -1,0 +1,90 @@
+"""As much of a WebSocket client (RFC 6455) as shows whether somebody is there: the handshake, and a ping."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import os
+import time
+from dataclasses import dataclass
+
+from longshore import limits
+from longshore.check.client import Client, Connection
+
+_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
+_FINAL, _MASKED = 0x80, 0x80
+_PAYLOAD = b"longshore check"
+
+
+@dataclass(frozen=True)
+class Handshake:
+    """What came of asking for a WebSocket. status: None where no answer came. told: what was sent and seen.
+    accepted: whether the answer proves that the key was read. pong: what came of a ping, where it was
+    opened; None where that was the right pong."""
+
+    status: int | None
+    told: str
+    accepted: bool = False
+    pong: str | None = "it was not opened"
+
+
+def open_one(client: Client, path: str, patience: float) -> Handshake:
+    """Ask for a WebSocket, and send one ping over it. patience: seconds for the pong."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    named = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key,
+    }
+    begun = time.monotonic()
+    try:
+        with client.connect(limits.PING_SECONDS) as connection:
+            connection.send(connection.head("GET", path, named))
+            answer = http.client.HTTPResponse(connection.socket, method="GET")
+            answer.begin()
+            told = f"GET {path} (Upgrade: websocket) → {answer.status} after {time.monotonic() - begun:.2f} s"
+            if answer.status != http.client.SWITCHING_PROTOCOLS:
+                return Handshake(answer.status, told)
+            expected = base64.b64encode(hashlib.sha1((key + _GUID).encode()).digest()).decode()
+            found = answer.getheader("Sec-WebSocket-Accept", "")
+            if found != expected:
+                return Handshake(answer.status, f"{told}, Sec-WebSocket-Accept: {found or 'not there'}")
+            connection.socket.settimeout(patience)
+            return Handshake(answer.status, told, True, _ping(connection, answer, patience))
+    except (OSError, http.client.HTTPException) as error:
+        return Handshake(None, f"GET {path} (Upgrade: websocket) → no answer: {error!r}")
+
+
+def _ping(connection: Connection, answer: http.client.HTTPResponse, patience: float) -> str | None:
+    """None where the pong comes; else what came."""
+    mask = os.urandom(4)
+    masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(_PAYLOAD))
+    until = time.monotonic() + patience
+    try:
+        connection.send(bytes((_FINAL | _PING, _MASKED | len(_PAYLOAD))) + mask + masked)
+        while time.monotonic() < until:
+            first, second = _exactly(answer, 2)
+            length = second & 0x7F
+            if length > 125:
+                length = int.from_bytes(_exactly(answer, 2 if length == 126 else 8), "big")
+            payload = _exactly(answer, length)
+            if first & 0x0F == _PONG and payload == _PAYLOAD:
+                return None
+            if first & 0x0F == _CLOSE:
+                return "it was closed"
+    except TimeoutError:
+        pass
+    except OSError as error:
+        return f"the connection broke: {error}"
+    return f"no pong within {patience:g} s"
+
+
+def _exactly(answer: http.client.HTTPResponse, count: int) -> bytes:
+    """From the buffer of the handshake's answer, which may have read further. ConnectionError at the end."""
+    data = answer.fp.read(count)
+    if len(data) < count:
+        raise ConnectionError("it was closed")
+    return bytes(data)
