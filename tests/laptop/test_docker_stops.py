@@ -77,7 +77,9 @@ def test_an_engine_that_goes_is_told_everywhere_until_it_is_back(
 
     how(door)
     error = wait_until(lambda: refused(lambda: hosting.invoke(name, "x")), "an invocation is refused")
-    assert error["Code"] == "ServiceUnavailable" and _GONE in error["Message"]
+    assert error["Code"] == "ServiceUnavailable"
+    assert error["Message"].startswith(f"No instance of endpoint {name} can take the request now: ")
+    assert _GONE in error["Message"]
     assert hosting.described(name)["EndpointStatus"] == "InService"
     job = emulator.ended("Training", "halfway")
     assert job["TrainingJobStatus"] == "Failed"

@@ -123,5 +123,6 @@ def lease(
         if found is not None:
             return found
         if platform.endpoints.live(name) is deployment:
-            said = f"No instance of endpoint {name} can take the request now. {deployment.trouble(target)}"
-            raise AwsError("ServiceUnavailable", said.rstrip(), 503)
+            why = deployment.trouble(target)
+            said = f"No instance of endpoint {name} can take the request now{f': {why}' if why else '.'}"
+            raise AwsError("ServiceUnavailable", said, 503)
