@@ -16,6 +16,8 @@ from longshore.check.session import Session
 from longshore.errors import UserError
 
 _AT_ONCE = 3  # threads that start containers: most of a start is waiting
+# A signal that the kernel gives to another thread does not end what the main thread waits in.
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,11 @@ def run(
     with ThreadPoolExecutor(_AT_ONCE + 1) as pool:
         try:
             futures = [pool.submit(one_after_the_other, some) for some in (shared, *families)]
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                future.result()
+            left = set(futures)
+            while left:
+                ended, left = wait(left, _LOOK_SECONDS, FIRST_EXCEPTION)
+                for future in ended:
+                    future.result()
         except BaseException:
             session.close()
             pool.shutdown(cancel_futures=True)

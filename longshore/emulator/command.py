@@ -9,6 +9,9 @@ from pathlib import Path
 
 import click
 
+# A signal that the kernel gives to another thread does not end what the main thread waits in.
+_LOOK_SECONDS = 0.5
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -67,6 +70,7 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         if emulator.removed:
             console.print(f"Removed what a killed emulator had left: {', '.join(emulator.removed)}")
         console.print("ready")
-        ended.wait()
+        while not ended.wait(_LOOK_SECONDS):
+            pass
     finally:
         emulator.close()

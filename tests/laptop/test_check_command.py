@@ -20,6 +20,7 @@ from longshore.check.rules import RULES
 from longshore.check.session import Session
 from tests.support.checks import CONTAINERS, PAYLOAD, options
 from tests.support.server import CHECKOUT, PATIENCE, environment, wait_until
+from tests.support.signals import signal_to_a_thread
 
 WELL_BEHAVED = str(CONTAINERS / "well_behaved.py")
 
@@ -191,8 +192,9 @@ def test_without_a_payload_one_is_guessed(url: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("thread", [0, -1], ids=["main thread", "another thread"])
 def test_interrupted_it_leaves_no_process_and_no_folder(
-    number: signal.Signals, given: list[str], tmp_path: Path
+    number: signal.Signals, thread: int, given: list[str], tmp_path: Path
 ) -> None:
     slow = tmp_path / "slow"
     slow.write_text('#!/bin/sh\necho $$ >>"$PIDS"\nexec sleep 1000\n')
@@ -202,8 +204,11 @@ def test_interrupted_it_leaves_no_process_and_no_folder(
     before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("longshore-check-*"))
     with start(slow, *given, "--env", f"PIDS={pids}") as process:
         wait_until(pids.read_text, "a container")
-        process.send_signal(number)
-        out, err = process.communicate(timeout=PATIENCE)
+        signal_to_a_thread(process.pid, thread, number)
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "interrupted" in err
     assert out == ""

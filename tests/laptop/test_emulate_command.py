@@ -14,6 +14,7 @@ from tests.support.emulator import EmulatorProcess
 from tests.support.hosting import Hosting, archive
 from tests.support.programs import runs
 from tests.support.server import CHECKOUT, PATIENCE, environment, free_port, wait_until
+from tests.support.signals import signal_to_a_thread
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -77,11 +78,12 @@ def test_a_region_that_it_cannot_play_is_said_with_those_it_can(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_and_all_that_runs(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("thread", [0, -1], ids=["main thread", "another thread"])
+def test_a_signal_ends_it_and_all_that_runs(tmp_path: Path, number: signal.Signals, thread: int) -> None:
     emulator = EmulatorProcess(tmp_path)
     hosting = Hosting(emulator)
     pid = pid_of(hosting, hosting.endpoint())
-    emulator.process.send_signal(number)
+    signal_to_a_thread(emulator.process.pid, thread, number)
     assert emulator.process.wait(PATIENCE) == 0
     assert not runs(pid)
     assert left_in(tmp_path) == []
