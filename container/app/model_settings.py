@@ -15,6 +15,8 @@ DEFAULT_BODIES_MB = 100  # one of the largest that are let in unless told otherw
 CONCURRENCY_MAX = 512
 # Beside those that wait and those that compute: one to read, and refuse, the next, and some that answer.
 _SPARE_THREADS = 8
+# Fields that only a model with predict_batch makes use of.
+_OF_BATCHES = ("max_batch_size", "max_batch_delay_ms", "latency_target_ms")
 # What a file with such a name is sent as.
 GOLDEN_TYPES = {
     ".csv": "text/csv",
@@ -90,7 +92,8 @@ class ModelSettings:
     """The values of VARIABLES, by field; None where a variable has no default and is not set.
 
     max_queue always has a value: how many requests may wait for the model in one worker. golden_request: the
-    path of its body, or the word for the model's own example.
+    path of its body, or the word for the model's own example. set_for_batches: the names of those that are set
+    and do nothing without predict_batch.
     """
 
     threads: int | None
@@ -101,6 +104,7 @@ class ModelSettings:
     max_batch_delay_ms: int
     latency_target_ms: int | None
     golden_request: Path | str | None
+    set_for_batches: tuple[str, ...]
 
     @property
     def http_threads(self) -> int:
@@ -124,5 +128,7 @@ def load(environ: Mapping[str, str]) -> ModelSettings:
         values["max_queue"] = DEFAULT_QUEUE
         if threads:
             values["max_queue"] = max(1, min(DEFAULT_QUEUE, threads - concurrency - 1))
+    of_batches = [variable for variable in VARIABLES if variable.field in _OF_BATCHES]
+    values["set_for_batches"] = tuple(filter(None, (variable.set_in(environ) for variable in of_batches)))
     assert values.keys() == {field.name for field in fields(ModelSettings)}
     return ModelSettings(**values)

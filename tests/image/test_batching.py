@@ -14,7 +14,7 @@ from app.runners.model import batching
 from app.runners.model.item import Item
 from tests.image.test_serve import assert_problem
 from tests.support.gated import gated
-from tests.support.server import Server
+from tests.support.server import Server, wait_until
 
 BATCHES = "gated_batches"
 
@@ -119,6 +119,23 @@ def test_transform_fn_and_predict_batch_cannot_both_answer(tmp_path: Path) -> No
     with Server(tmp_path, "transform_fn_and_predict_batch", wait=False) as server:
         assert server.wait_exit() == 3
         assert "it has transform_fn and predict_batch: only one can answer" in server.stderr
+
+
+@pytest.mark.parametrize("preload", ["auto", "never"])
+def test_settings_for_batches_without_predict_batch_are_told_in_one_line(tmp_path: Path, preload: str) -> None:
+    variables = {"MODEL_SERVER_MAX_BATCH_SIZE": 64, "MODEL_SERVER_LATENCY_TARGET_MS": 50}
+    variables["MODEL_SERVER_WORKERS"] = 2
+    with Server(tmp_path, "rowsum", MODEL_SERVER_PRELOAD=preload, **variables) as server:
+        wait_until(lambda: server.stderr.count("has loaded in") == 2, "both workers")
+        (line,) = (line for line in server.log() if "without effect" in line["message"])
+    assert line["level"] == "WARNING"
+    assert line["message"].startswith("MODEL_SERVER_MAX_BATCH_SIZE, MODEL_SERVER_LATENCY_TARGET_MS: set, but")
+    assert "Write predict_batch(model, items), or unset this." in line["message"]
+
+
+def test_settings_for_batches_with_predict_batch_are_nothing_to_tell(tmp_path: Path) -> None:
+    with Server(tmp_path, BATCHES, MODEL_SERVER_WORKERS=1, MODEL_SERVER_MAX_BATCH_DELAY_MS=1) as server:
+        assert "without effect" not in server.stderr
 
 
 def items(count: int) -> list[Item]:

@@ -68,6 +68,8 @@ class ModelRunner:
         model = self._settings.model
         concurrency = model.concurrency or _allowed_by(self._model)
         batched = self._code.predict_batch is not None
+        if not batched:
+            _tell_of_idle_settings(self._settings, self._code.path)
         most = model.max_batch_size if batched else 1
         self.queue = ModelQueue(
             self._compute_batch if batched else self._compute_one,
@@ -235,6 +237,24 @@ def _allowed_by(model: object) -> int:
             f"Make it a whole number from 1 to {CONCURRENCY_MAX}, or set MODEL_SERVER_PREDICT_CONCURRENCY.",
         )
     return allowed
+
+
+def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
+    """Say which settings do nothing for want of predict_batch: one line, of whichever process loads first."""
+    names = ", ".join(settings.model.set_for_batches)
+    if not names:
+        return
+    if settings.run_dir is not None:
+        try:
+            (settings.run_dir / "told_of_idle_settings").touch(exist_ok=False)
+        except FileExistsError:
+            return
+    log.warning(
+        "%s: set, but without effect: %s has no predict_batch, and each request is computed alone."
+        " Write predict_batch(model, items), or unset this.",
+        names,
+        code,
+    )
 
 
 def _refused(status: int, what: str, error: ValueError) -> RequestError:
