@@ -92,8 +92,8 @@ class ModelSettings:
     """The values of VARIABLES, by field; None where a variable has no default and is not set.
 
     max_queue always has a value: how many requests may wait for the model in one worker. golden_request: the
-    path of its body, or the word for the model's own example. set_for_batches: the names of those that are set
-    and do nothing without predict_batch.
+    path of its body, or the word for the model's own example. set_for_batches: the names of those that are
+    set and do nothing without predict_batch.
     """
 
     threads: int | None

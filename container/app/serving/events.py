@@ -9,13 +9,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
+import pwd
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 from app.errors import StartError
+from app.serving import metrics_page
+
+log = logging.getLogger("serve")
 
 SOCKET_NAME = "events.sock"
 LOAD_FAILED_CODE = 3  # gunicorn's own exit code for a worker that is not to be started again
@@ -57,6 +62,10 @@ class WorkerDied:
     pid: int
     cause: str
 
+    def __post_init__(self) -> None:
+        if self.cause not in metrics_page.CAUSES:
+            raise ValueError(self.cause)
+
 
 @dataclass(frozen=True)
 class WorkerHealth:
@@ -83,6 +92,7 @@ class CrashLoop:
 
 Event = WorkerReady | LoadFailed | WorkerGone | WorkerDied | WorkerHealth | WorkerDrained | CrashLoop
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+_TYPES = {kind: get_type_hints(kind) for kind in _KINDS.values()}
 
 
 def refuse_long_path(run_dir: Path) -> None:
@@ -96,14 +106,20 @@ def refuse_long_path(run_dir: Path) -> None:
 
 
 class Receiver:
-    """The supervisor's end. Bound before any child starts, so that no event can come too early."""
+    """The supervisor's end. Bound before any child starts, so that no event can come too early.
 
-    def __init__(self, run_dir: Path) -> None:
+    user: who gunicorn's processes are, None where they are who we are. No other user but root may send.
+    """
+
+    def __init__(self, run_dir: Path, user: pwd.struct_passwd | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = run_dir / SOCKET_NAME
         self._socket.bind(str(path))
-        path.chmod(0o666)  # the workers may be another user than the supervisor
+        path.chmod(0o600)
+        if user is not None:
+            os.chown(path, user.pw_uid, user.pw_gid)
         self._socket.setblocking(False)
+        self._told = False
 
     def close(self) -> None:
         self._socket.close()
@@ -116,10 +132,37 @@ class Receiver:
         events: list[Event] = []
         while True:
             try:
-                fields = json.loads(self._socket.recv(1 << 18))
+                datagram = self._socket.recv(1 << 18)
             except BlockingIOError:
                 return events
-            events.append(_KINDS[fields.pop("kind")](**fields))
+            try:
+                events.append(_read(datagram))
+            except ValueError:
+                self._tell_of_no_event(datagram)
+
+    def _tell_of_no_event(self, datagram: bytes) -> None:
+        """Once: the model's code, which may send here, too, must not fill the log."""
+        if not self._told:
+            self._told = True
+            log.warning(
+                "%s got what is no event: %.100r. This and all such are ignored; see that the model's code"
+                " leaves this socket alone.",
+                SOCKET_NAME,
+                datagram,
+            )
+
+
+def _read(datagram: bytes) -> Event:
+    """The event that was sent; ValueError where this is none."""
+    try:
+        fields = json.loads(datagram)
+        kind = _KINDS[fields.pop("kind")]
+        event = kind(**fields)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("no event") from error
+    if not all(isinstance(getattr(event, name), of) for name, of in _TYPES[kind].items()):
+        raise ValueError("no event: a field of another type")
+    return event
 
 
 def send(run_dir: Path, event: Event) -> None:

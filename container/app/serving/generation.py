@@ -54,7 +54,7 @@ class Generation:
         if user is not None:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
         draining.prepare(self.folder)
-        self.receiver = events.Receiver(self.folder)
+        self.receiver = events.Receiver(self.folder, user)
 
     def start(self, children: Children, program_dir: Path, environ: Mapping[str, str]) -> None:
         """Start gunicorn as the child of this generation's name."""
