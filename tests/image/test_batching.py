@@ -125,9 +125,9 @@ def test_transform_fn_and_predict_batch_cannot_both_answer(tmp_path: Path) -> No
 def test_settings_for_batches_without_predict_batch_are_told_in_one_line(
     tmp_path: Path, preload: str
 ) -> None:
-    variables = {"MODEL_SERVER_MAX_BATCH_SIZE": 64, "MODEL_SERVER_LATENCY_TARGET_MS": 50}
-    variables["MODEL_SERVER_WORKERS"] = 2
-    with Server(tmp_path, "rowsum", MODEL_SERVER_PRELOAD=preload, **variables) as server:
+    variables: dict[str, Any] = {"MODEL_SERVER_MAX_BATCH_SIZE": 64, "MODEL_SERVER_LATENCY_TARGET_MS": 50}
+    variables |= {"MODEL_SERVER_WORKERS": 2, "MODEL_SERVER_PRELOAD": preload}
+    with Server(tmp_path, "rowsum", **variables) as server:
         wait_until(lambda: server.stderr.count("has loaded in") == 2, "both workers")
         (line,) = (line for line in server.log() if "without effect" in line["message"])
     assert line["level"] == "WARNING"
