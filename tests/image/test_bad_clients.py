@@ -163,3 +163,28 @@ def test_more_requests_than_nginx_may_open_files_are_refused(tmp_path: Path) -> 
             connection.sendall(SLOW)
         answers = [statuses(connection.recv(65536)) for connection in connections]
         assert {tuple(answer) for answer in answers} == {(200,), (503,)}
+
+
+def test_a_body_that_is_still_being_sent_counts_among_the_requests_that_are_let_in(tmp_path: Path) -> None:
+    """So enough of them keep others out, with a 503; no health check fails, and each that ends makes room."""
+    head, _, body = SLOW.partition(b"\r\n\r\n")
+    head += b"\r\nExpect: 100-continue\r\n\r\n"
+    command = ("sh", "-c", 'ulimit -n 256 && exec "$0"', str(SERVE))
+    with (
+        Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
+        ExitStack() as stack,
+    ):
+        slow = []
+        while len(slow) < 96:
+            connection = stack.enter_context(connect(server))
+            connection.sendall(head)
+            if statuses(connection.recv(65536)) != [100]:
+                break
+            slow.append(connection)
+        assert 10 < len(slow) < 48, "each may need a connection to the worker, too"
+        assert server.ping() == 200
+        answer = server.post(body)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        slow[0].sendall(body)
+        assert statuses(slow[0].recv(65536)) == [200]
+        wait_until(lambda: server.post(body).status_code == 200, "room for another")
