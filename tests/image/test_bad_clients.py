@@ -174,7 +174,7 @@ def test_a_body_that_is_still_being_sent_counts_among_the_requests_that_are_let_
         Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
         ExitStack() as stack,
     ):
-        slow = []
+        slow: list[socket.socket] = []
         while len(slow) < 96:
             connection = stack.enter_context(connect(server))
             connection.sendall(head)

@@ -1,11 +1,8 @@
-"""/metrics: every metric moves when what it counts happens; neither a death nor a reload takes any away."""
+"""/metrics: every metric moves when what it counts happens, and the page says what docs/metrics.md does."""
 
 from __future__ import annotations
 
 import http.client
-import os
-import signal
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.runners.algorithm import metrics as algorithm_metrics
 from app.serving import metrics_page
 from tests.support.gated import gated
-from tests.support.metrics import Samples, samples
+from tests.support.metrics import moved, samples
+from tests.support.raw_http import statuses, until_closed
 from tests.support.server import CHECKOUT, Server, wait_until
 
 STAGES = ("queue", "decode", "predict", "encode")
-RESTARTS = 'longshore_worker_restarts_total{cause="%s"}'
-
-
-def moved(server: Server, before: Samples, *expected: tuple[str, float]) -> None:
-    """Wait until each of these has grown by that much since."""
-
-    def grown() -> bool:
-        now = samples(server)
-        return all(now[name] - before.get(name, 0) == by for name, by in expected)
-
-    wait_until(grown, f"{expected}, from {[before.get(name) for name, _ in expected]}")
 
 
 @pytest.mark.parametrize("worker_class", ["gthread", "gevent"])
@@ -133,28 +120,6 @@ def test_a_batch_is_counted_with_its_size(tmp_path: Path) -> None:
         )
 
 
-def test_deaths_are_counted_by_cause_and_take_no_counter_and_leave_no_gauge(tmp_path: Path) -> None:
-    with Server(tmp_path, "kills_itself", MODEL_SERVER_WORKERS=1) as server:
-        folder = metrics_folder(server)
-        server.post({})
-        files = len(list(folder.glob("*.db")))
-        for number, cause in (
-            (signal.SIGKILL, "signal"),
-            (signal.SIGSEGV, "crash"),
-            (signal.SIGKILL, "signal"),
-        ):
-            before = samples(server)
-            assert server.post({"signal": int(number)}).status_code == 502
-            moved(server, before, (RESTARTS % cause, 1), ('longshore_requests_total{status="200"}', 0))
-            wait_until(lambda: server.post({}).status_code == 200, "the replacement")
-        now = samples(server)
-        assert now["longshore_requests_in_flight"] == 0, "that of the dead has gone with them"
-        assert now['longshore_requests_total{status="200"}'] >= 4
-        assert now["longshore_request_seconds_count"] == now['longshore_requests_total{status="200"}']
-        assert len(list(folder.glob("*.db"))) <= files, "the files of the dead do not pile up"
-        assert now["longshore_workers_ready"] == 1
-
-
 def test_what_nginx_answers_itself_is_counted_and_a_client_names_no_status(tmp_path: Path) -> None:
     limits: dict[str, Any] = {"MODEL_SERVER_TIMEOUT": 1, "MODEL_SERVER_MAX_PAYLOAD_MB": 1}
     with Server(tmp_path, "hangs", MODEL_SERVER_WORKERS=1, **limits) as server:
@@ -168,95 +133,28 @@ def test_what_nginx_answers_itself_is_counted_and_a_client_names_no_status(tmp_p
         assert [line["status"] for line in server.access_log()].count(504) == 1
 
 
+def test_what_is_no_request_to_the_model_is_not_counted_but_has_a_line_in_the_access_log(
+    tmp_path: Path,
+) -> None:
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server:
+        before = samples(server)
+        assert server.get("/invocations").status_code == 405
+        assert requests.options(f"{server.url}/invocations", timeout=10).status_code == 200
+        unreadable = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n"
+        assert statuses(until_closed(server, unreadable)) == [400]
+        assert server.post(b"1,2\n", "text/csv").status_code == 200
+        moved(server, before, ('longshore_requests_total{status="200"}', 1))
+        counted = {name: value for name, value in samples(server).items() if "requests_total" in name}
+        assert sum(counted.values()) == 1
+        lines = [line for line in server.access_log() if line["path"] not in ("/ping", "/metrics")]
+        assert [line["status"] for line in lines] == [405, 200, 400, 200]
+
+
 def test_the_answer_for_a_worker_that_dies_is_counted(tmp_path: Path) -> None:
     with Server(tmp_path, "exits", MODEL_SERVER_WORKERS=1) as server:
         before = samples(server)
         assert server.post({"exit": 7}).status_code == 502
         moved(server, before, ('longshore_requests_total{status="502"}', 1))
-
-
-@pytest.mark.parametrize(
-    ("model", "request_body", "cause"), [("hangs", {"hang": True}, "timeout"), ("exits", {"exit": 7}, "exit")]
-)
-def test_a_time_out_and_an_exit_are_causes_too(
-    tmp_path: Path, model: str, request_body: dict[str, int], cause: str
-) -> None:
-    with Server(tmp_path, model, MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=1) as server:
-        before = samples(server)
-        server.hang(request_body, lambda: " died: " in server.stderr, "a worker's death")
-        moved(server, before, (RESTARTS % cause, 1))
-
-
-def test_every_end_of_a_worker_has_its_cause() -> None:
-    def cause(code: int, timed_out: bool = False, out_of_memory: bool = False) -> str:
-        return metrics_page.cause(code, timed_out=timed_out, out_of_memory=out_of_memory)
-
-    found = {
-        cause(1, timed_out=True): "timeout",
-        cause(-signal.SIGKILL, out_of_memory=True): "oom",
-        cause(-signal.SIGBUS): "crash",
-        cause(-signal.SIGKILL): "signal",
-        cause(3): "exit",
-    }
-    assert list(found) == list(found.values()) == list(metrics_page.CAUSES)
-
-
-def test_a_reload_sets_no_counter_back_and_leaves_no_file(tmp_path: Path) -> None:
-    server = Server(tmp_path, "version", MODEL_SERVER_WORKERS=2)
-    (server.ml_root / "model" / "version").write_text("v1")
-    with server:
-        wait_until(lambda: samples(server)["longshore_workers_ready"] == 2, "both workers")
-        assert [server.post({}).status_code for _ in range(8)] == [200] * 8
-        folder, before = metrics_folder(server), samples(server)
-        files = len(list(folder.glob("*.db")))
-        for times in (1, 2):
-            server.process.send_signal(signal.SIGHUP)
-            wait_until(
-                lambda times=times: server.stderr.count("loaded before has left") == times,
-                "the old one's end",
-            )
-        assert server.post({}).status_code == 200
-        moved(
-            server,
-            before,
-            ('longshore_requests_total{status="200"}', 1),
-            ("longshore_request_seconds_count", 1),
-            ("longshore_workers_ready", 0),
-            ("longshore_requests_in_flight", 0),
-            *((RESTARTS % cause, 0) for cause in metrics_page.CAUSES),
-        )
-        assert len(list(folder.glob("*.db"))) <= files
-        assert samples(server)["longshore_model_load_seconds"] > 0
-
-
-def test_the_load_of_a_model_is_told_where_the_master_loads_it(tmp_path: Path) -> None:
-    with Server(tmp_path, "loads_for_a_moment", MODEL_SERVER_WORKERS=2) as server:
-        seconds = samples(server)["longshore_model_load_seconds"]
-        assert seconds >= 0.2
-        assert f"the model is loaded once for 2 workers, in {seconds:.2f} s" in server.stderr
-
-
-def test_metrics_are_answered_while_every_worker_holds_the_interpreter(tmp_path: Path) -> None:
-    with Server(tmp_path, "hangs_holding_the_gil", MODEL_SERVER_WORKERS=2) as server:
-        wait_until(lambda: samples(server)["longshore_workers_ready"] == 2, "both workers")
-        before = samples(server)
-        with ThreadPoolExecutor() as pool:
-            hung = [pool.submit(server.post, {"hang": True}) for _ in range(2)]
-            moved(server, before, ("longshore_requests_in_flight", 2))
-            assert samples(server)["longshore_workers_ready"] == 2
-            assert not any(request.done() for request in hung)
-            for pid in server.workers():
-                os.kill(pid, signal.SIGKILL)
-
-
-def test_metrics_are_answered_while_the_server_stops(tmp_path: Path) -> None:
-    with gated(tmp_path) as one:
-        stuck = one.stuck()
-        one.server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: one.server.ping() == 503, "/ping saying 503")
-        assert samples(one.server)["longshore_requests_in_flight"] == 1
-        one.open()
-        assert stuck.result().status_code == 200
 
 
 def test_only_a_get_is_answered_and_a_query_does_not_matter(describe: Server) -> None:
@@ -276,11 +174,6 @@ def test_an_answer_says_how_long_each_stage_took(describe: Server) -> None:
     assert told["total"] >= told["queue"] + told["decode"] + told["predict"] + told["encode"] - 0.01
     assert timing(describe.post("{", "application/json")).keys() == {"total"}
     assert timing(describe.post(b"")).keys() == {"total"}
-
-
-def metrics_folder(server: Server) -> Path:
-    (run_dir,) = server.temporary.glob("longshore-*")
-    return metrics_page.folder_of(run_dir)
 
 
 def test_the_page_of_the_metrics_is_the_codes_own(tmp_path: Path) -> None:
