@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.serving import events
+from app.serving import events, privileges
 from tests.support.server import Server, wait_until
 
 
@@ -79,6 +80,33 @@ def test_an_event_arrives_as_it_was_sent(short_folder: Path, event: events.Event
     assert receiver.receive() == [event]
     receiver.close()
     (short_folder / events.SOCKET_NAME).unlink()
+
+
+def sent_as(uid: int, path: Path) -> bool:
+    """Whether a process of this user may send there."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            send(path, b"{}")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become others")
+def test_the_user_of_the_workers_may_send_and_no_other(short_folder: Path) -> None:
+    user = privileges.unprivileged_user()
+    assert user is not None
+    short_folder.chmod(0o755)
+    receiver = events.Receiver(short_folder, user)
+    path = short_folder / events.SOCKET_NAME
+    assert [sent_as(uid, path) for uid in (user.pw_uid, user.pw_uid - 1, 0)] == [True, False, True]
+    receiver.close()
+    path.unlink()
 
 
 def test_a_server_outlives_what_is_no_event_and_only_its_workers_user_may_send(tmp_path: Path) -> None:
