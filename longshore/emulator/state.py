@@ -1,8 +1,8 @@
 """What survives a restart with --state DIR: one file, written as a whole, beside S3's contents.
 
-The file is renamed into its place when all of it is on the disk, so that there is always a whole one. What a
-killed emulator did in its last second is lost; contents that the file does not name are removed at the next
-start.
+The file is renamed into its place when all of it is on the disk, so that there is always a whole one. After
+that comes a pause of a fixed length, however long the writing took: a change waits for one pause and two
+writings at most. Contents that the file does not name are removed at the next start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import os
 import pickle
 import threading
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from longshore.errors import UserError
 _log = logging.getLogger("longshore.emulator")
 
 _FORM = 1  # of the file
-_EVERY_SECONDS = 1.0
-_SHARE = 10  # of the time, one part in so many is spent with writing
+_PAUSE_SECONDS = 0.5  # between two writings
 
 
 class State:
@@ -128,9 +126,8 @@ class State:
             if self._closed.is_set():
                 return
             self._dirty.clear()
-            began = time.monotonic()
             self.save(books, records)
-            self._closed.wait(max(_EVERY_SECONDS, _SHARE * (time.monotonic() - began)))
+            self._closed.wait(_PAUSE_SECONDS)
 
     def _tell(self, sentence: str) -> None:
         if sentence not in self._told:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from tests.support.hosting import Hosting, archive
 from tests.support.programs import runs
 from tests.support.server import CHECKOUT, PATIENCE, environment, free_port, wait_until
 from tests.support.signals import signal_to_a_thread
+
+SLOW_SECONDS = 4
 
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -138,6 +142,26 @@ def test_a_state_survives(tmp_path: Path, how: str) -> None:
     assert repository["repositoryName"] == "repository"
     assert second.log_lines(f"/aws/sagemaker/Endpoints/{name}", "v1/")
     second.close()
+
+
+def test_a_slow_writing_does_not_put_off_the_next_one(tmp_path: Path) -> None:
+    """The file on its way is a FIFO: it opens once somebody reads, and then refuses fsync."""
+    state, new = tmp_path / "state", tmp_path / "state" / "state.new"
+    state.mkdir()
+    os.mkfifo(new)
+    emulator = EmulatorProcess(tmp_path, "--state", str(state))
+    emulator.put("kept")
+    time.sleep(SLOW_SECONDS)  # how long this writing takes
+    reader = os.open(new, os.O_RDONLY | os.O_NONBLOCK)
+    wait_until(lambda: "cannot be written" in emulator.log, "it fails")
+    new.unlink()
+    os.close(reader)
+    patience = 8 * SLOW_SECONDS  # long, where the next try comes after half a second
+    wait_until((state / "state").exists, "the next writing comes", patience)
+    killed(emulator)
+    emulator = EmulatorProcess(tmp_path, "--state", str(state))
+    assert emulator.keys("kept") == []
+    emulator.close()
 
 
 def test_objects_that_are_overwritten_and_deleted_leave_no_file(tmp_path: Path) -> None:
