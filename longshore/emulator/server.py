@@ -75,10 +75,15 @@ class Front:
                     self._check_region(scope)
                     return self._control(target.removeprefix("SageMaker."), environ, start_response)
                 called = _ENDPOINT.fullmatch(path)
-                if called and environ["REQUEST_METHOD"] == "POST" and called[2] in runtime.ROUTES:
+                posts = environ["REQUEST_METHOD"] == "POST"
+                if called and posts and called[2] in runtime.ROUTES:
                     self._check_origin(environ)
                     self._check_region(scope)
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
+                # Unsigned it may be S3's, of a bucket that is called endpoints; its POSTs have a query.
+                if called and (service or (posts and not environ["QUERY_STRING"])):
+                    asked = f"{environ['REQUEST_METHOD']} {path}"
+                    raise AwsError("UnknownOperationException", f"The emulator does not know {asked}.", 404)
             # What AWS clients send to '/' is signed, or no GET.
             page = self._pages.get(path) if scope is None else None
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):

@@ -133,6 +133,40 @@ def test_an_operation_that_nobody_answers(hosting: Hosting) -> None:
     assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("POST", "/endpoints/there/nothing", {}),
+        ("POST", "/endpoints/there/invocations/more", {}),
+        ("POST", "/endpoints/there/nothing", SIGNED),
+        ("POST", "/endpoints/there/nothing?a=b", SIGNED),
+        ("GET", "/endpoints/there/invocations", SIGNED),
+    ],
+)
+def test_a_path_of_an_endpoint_that_nobody_answers(
+    hosting: Hosting, method: str, path: str, headers: dict[str, str]
+) -> None:
+    address = hosting.emulator.address
+    answer = requests.request(method, address + path, data=b"x", headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 404
+    assert answer.headers["x-amzn-errortype"] == answer.json()["__type"] == "UnknownOperationException"
+    assert f"{method} {path.partition('?')[0]}" in answer.json()["message"]
+
+
+def test_a_bucket_that_is_called_endpoints(hosting: Hosting) -> None:
+    s3 = hosting.emulator.client("s3")
+    s3.create_bucket(Bucket="endpoints")
+    place = {"Bucket": "endpoints", "Key": "a/b"}
+    begin = s3.generate_presigned_url("create_multipart_upload", Params=place)
+    assert "<UploadId>" in requests.post(begin, timeout=PATIENCE).text
+    put = s3.generate_presigned_url("put_object", Params=place)
+    assert requests.put(put, data=b"content", timeout=PATIENCE).status_code == 200
+    assert hosting.emulator.get("endpoints", "a/b") == b"content"
+
+
 def test_all_that_is_wrong_is_told_at_once(hosting: Hosting) -> None:
     with pytest.raises(ClientError) as caught:
         hosting.unchecked("create_model", {"ModelName": "a_b", "ExecutionRoleArn": "no arn, but long enough"})
