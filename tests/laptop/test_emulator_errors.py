@@ -14,6 +14,7 @@ from tests.support.server import PATIENCE, wait_until
 
 VARIANT = {"VariantName": "v", "ModelName": "there", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
 CONTAINER = {"Image": image("talks")}
+SHAP = {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}
 NOT_FOUND = 'Could not find {} "arn:aws:sagemaker:us-east-1:123456789012:{}/none".'
 TAGGED = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/none"
 
@@ -81,6 +82,17 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "create_model",
         container(ModelDataUrl="s3://there-is-one/m"),
         "Could not find model data at s3://there-is-one/m",
+    ),
+    # what nothing runs for
+    (
+        "create_endpoint_config",
+        {**config(), "ShadowProductionVariants": [{**VARIANT, "VariantName": "shadow"}]},
+        "This emulator does not run ShadowProductionVariants",
+    ),
+    (
+        "create_endpoint_config",
+        {**config(), "ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": SHAP}}},
+        "This emulator does not run ExplainerConfig",
     ),
     # malformed requests
     (

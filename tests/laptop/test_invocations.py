@@ -105,3 +105,12 @@ def test_a_header_that_is_too_long_is_refused(hosting: Hosting, talks: str) -> N
     )
     assert error.response["Error"]["Code"] == "ValidationError"
     assert "'customAttributes'" in error.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_endpoint_with_response_stream"])
+def test_an_inference_component_is_refused(hosting: Hosting, talks: str, operation: str) -> None:
+    call = getattr(hosting.runtime, operation)
+    error = error_of(call, EndpointName=talks, Body=b"x", InferenceComponentName="component")
+    assert error.response["Error"]["Code"] == "ValidationError"
+    assert "leave out InferenceComponentName" in error.response["Error"]["Message"]
+    assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 400

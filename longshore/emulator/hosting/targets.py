@@ -10,9 +10,16 @@ from longshore.emulator.hosting.hosted import TARGET_MODEL
 from longshore.emulator.hosting.instance import TARGET_CONTAINER
 from longshore.emulator.parts import is_direct, parts
 
+_INFERENCE_COMPONENT = "X-Amzn-SageMaker-Inference-Component"
+
 
 def check_targets(endpoint: str, model: dict[str, Any], headers: Mapping[str, str]) -> None:
     """AwsError where SageMaker would refuse. model: its record; headers: as the container gets them."""
+    if _INFERENCE_COMPONENT in headers:
+        raise _refused(
+            f"Endpoint {endpoint} has no inference components, which this emulator does not run: leave out "
+            "InferenceComponentName."
+        )
     made_of = parts(model)
     host_name = headers.get(TARGET_CONTAINER)
     if is_direct(model):

@@ -10,13 +10,17 @@ from longshore.emulator.operations.base import Handler, Request, check_tags, rea
 from longshore.emulator.operations.serverless import check_serverless
 from longshore.emulator.platform import Platform
 
+_NOT_RUN = ("ShadowProductionVariants", "ExplainerConfig")
+
 
 def create(platform: Platform, request: Request) -> dict[str, Any]:
     """Keep the configuration, after its models have been looked for."""
+    for member in _NOT_RUN:
+        if request.get(member) is not None:
+            raise AwsError("ValidationException", f"This emulator does not run {member}: leave it out.")
     check_tags(request)
     platform.check_role(request.get("ExecutionRoleArn"))
-    variants = [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]
-    names = [variant["VariantName"] for variant in variants]
+    names = [variant["VariantName"] for variant in request["ProductionVariants"]]
     if len(names) != len(set(names)):
         raise AwsError(
             "ValidationException", "Variant names must be unique within an endpoint configuration."

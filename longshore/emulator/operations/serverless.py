@@ -17,10 +17,7 @@ _OF_INSTANCES = (
     "ManagedInstanceScaling", "RoutingConfig", "InferenceAmiVersion", "CapacityReservationConfig",
 )  # fmt: skip
 # Members of the configuration, and of a model, that serverless endpoints have not.
-_NOT_WITH_IT = (
-    "VpcConfig", "EnableNetworkIsolation", "DataCaptureConfig", "AsyncInferenceConfig",
-    "ShadowProductionVariants",
-)  # fmt: skip
+_NOT_WITH_IT = ("VpcConfig", "EnableNetworkIsolation", "DataCaptureConfig", "AsyncInferenceConfig")
 
 
 def check_serverless(request: Request, variant: dict[str, Any], model: dict[str, Any]) -> None:
