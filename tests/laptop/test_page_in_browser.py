@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import chromium
-from tests.support.emulator import EmulatorProcess
-from tests.support.hosting import Hosting
+from tests.support.emulator import ROLE, EmulatorProcess
+from tests.support.hosting import Hosting, image
 from tests.support.jobs import train
 from tests.support.server import PATIENCE, free_port
 
@@ -144,6 +144,62 @@ def test_what_was_typed_and_chosen_stays_while_everything_changes(
     page.evaluate("location.hash = '#/'")
     page.get_by_role("link", name=deployed).click()
     expect(page.get_by_label("Body", exact=True)).to_have_value("half a thought")
+
+
+def test_of_a_direct_pipeline_the_form_names_a_container(hosting: Hosting, page: Page, deployed: str) -> None:
+    page.goto(f"{hosting.emulator.address}/#/endpoints/{deployed}")
+    expect(page.get_by_label("Target variant")).to_be_visible()
+    expect(page.get_by_label("Target container")).to_be_hidden()
+
+    hosting.sagemaker.create_model(
+        ModelName="direct",
+        ExecutionRoleArn=ROLE,
+        Containers=[
+            {"Image": image("stage"), "Environment": {"STAGE": name}, "ContainerHostname": name}
+            for name in ("first", "second")
+        ],
+        InferenceExecutionConfig={"Mode": "Direct"},
+    )
+    name = hosting.create(hosting.config({"ModelName": "direct"}))
+    assert hosting.settled(name)["EndpointStatus"] == "InService"
+    page.goto(f"{hosting.emulator.address}/#/endpoints/{name}")
+    page.get_by_label("Body", exact=True).fill('{"way": []}')
+    page.get_by_role("button", name="Invoke").click()
+    expect(page.locator("#result-body")).to_contain_text("name one of its containers")
+    options = page.locator("#containers option")
+    expect(options).to_have_count(2)
+    assert [option.get_attribute("value") for option in options.all()] == ["first", "second"]
+    page.get_by_label("Target container").fill("second")
+    page.get_by_role("button", name="Invoke").click()
+    expect(page.locator("#result-status")).to_have_text("200 OK")
+    expect(page.locator("#result-body")).to_contain_text('"stage": "second"')
+
+    page.goto(f"{hosting.emulator.address}/#/endpoints/{deployed}")
+    expect(page.get_by_label("Target container")).to_be_hidden()
+    page.get_by_role("button", name="Invoke").click()
+    expect(page.locator("#result-status")).to_have_text("200 OK")  # what was typed is not sent along
+    hosting.delete(name)
+
+
+def test_an_asynchronous_endpoint_has_no_form_and_says_how(
+    hosting: Hosting, page: Page, deployed: str
+) -> None:
+    emulator = hosting.emulator
+    emulator.put("asynchronous")
+    config = hosting.config(
+        {"ModelName": hosting.model(PROGRAM)},
+        AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://asynchronous/out"}},
+    )
+    name = hosting.create(config)
+    page.goto(f"{emulator.address}/#/endpoints/{name}")
+    expect(page.locator("#invoke")).to_contain_text("an asynchronous endpoint takes no InvokeEndpoint")
+    expect(page.locator("#invoke")).to_contain_text(f"invoke-endpoint-async --endpoint-name {name}")
+    expect(page.get_by_role("button", name="Invoke")).to_be_hidden()
+    page.goto(f"{emulator.address}/#/endpoints/{deployed}")
+    expect(page.get_by_role("button", name="Invoke")).to_be_visible()
+    expect(page.locator("#asynchronous")).to_be_hidden()
+    assert hosting.settled(name)["EndpointStatus"] == "InService"
+    hosting.delete(name)
 
 
 def test_a_training_job_that_failed_says_why(emulator: EmulatorProcess, page: Page, name: str) -> None:

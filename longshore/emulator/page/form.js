@@ -1,12 +1,28 @@
 // The form that invokes. What was typed stays while the page is open, whichever endpoint is shown.
 
-import { at, facts, say, show } from "./elements.js";
+import { at, facts, keyed, make, say, show } from "./elements.js";
 
 let endpoint = ""; // that is shown
 
 export function leaveForm(name) {
   endpoint = name ?? "";
   show(at("result"), false);
+}
+
+// What the shown endpoint can be asked: by which variants and containers, or not in this way at all.
+export function fitForm(answer) {
+  offer("variants", answer.variants);
+  offer("containers", answer.targetContainers);
+  const direct = answer.targetContainers.length > 0;
+  show(at("target-container"), direct);
+  at("form").elements.targetContainer.disabled = !direct; // what was typed for another endpoint is not sent
+  show(at("form"), !answer.asynchronous);
+  show(at("asynchronous"), answer.asynchronous);
+  say(at("asynchronous-name"), endpoint);
+}
+
+function offer(list, names) {
+  keyed(at(list), names, String, () => make("option"), (element, name) => { element.value = name; });
 }
 
 export function prepareForm() {
@@ -40,8 +56,8 @@ async function send(form) {
   say(button, "Invoking…");
   const fields = form.elements;
   const request = { endpoint: asked };
-  for (const name of ["contentType", "accept", "targetVariant", "targetModel"]) {
-    request[name] = fields[name].value.trim();
+  for (const name of ["contentType", "accept", "targetVariant", "targetModel", "targetContainer"]) {
+    if (!fields[name].disabled) request[name] = fields[name].value.trim();
   }
   let answer;
   try {

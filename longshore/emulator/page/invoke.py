@@ -17,12 +17,14 @@ _HEADERS = {
     "accept": "HTTP_ACCEPT",
     "targetVariant": "HTTP_X_AMZN_SAGEMAKER_TARGET_VARIANT",
     "targetModel": "HTTP_X_AMZN_SAGEMAKER_TARGET_MODEL",
+    "targetContainer": "HTTP_X_AMZN_SAGEMAKER_TARGET_CONTAINER_HOSTNAME",
 }
 _SHOWN = 200_000  # characters of an answer; a browser gets slow with more
 
 
 def invoke(platform: Platform, request: Any) -> dict[str, Any]:
-    """request: endpoint, contentType, accept, targetVariant, targetModel, body (base64); all are texts.
+    """request: endpoint, contentType, accept, targetVariant, targetModel, targetContainer, body (base64); all
+    are texts.
 
     What came back: status, headers, milliseconds, size in bytes; text, None where it is no text; cut: whether
     there is more of it. ValueError where the request is not the form's.

@@ -1,7 +1,7 @@
 // Asks the emulator once a second for what is shown, and changes on the page what has changed.
 
 import { at, facts, keyed, make, ms, say, show, state, time, visible } from "./elements.js";
-import { leaveForm, prepareForm } from "./form.js";
+import { fitForm, leaveForm, prepareForm } from "./form.js";
 
 const EVERY_MS = 1000;
 const PATIENCE_MS = 10000; // for one answer
@@ -118,8 +118,7 @@ function showDetail(answer) {
     say(at("record"), JSON.stringify(answer.record, null, 2));
     showLogs(answer.logs);
     if (answer.latency) showLatency(answer.latency);
-    const option = () => make("option");
-    keyed(at("variants"), answer.variants ?? [], String, option, (element, name) => { element.value = name; });
+    if (answer.variants) fitForm(answer);
   }
   show(at("latency"), Boolean(answer.latency));
   show(at("invoke"), Boolean(answer.latency));

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from longshore.emulator.operations.base import described
-from longshore.emulator.parts import model_containers
+from longshore.emulator.parts import is_direct, model_containers, parts
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import KINDS, KindName, Record
 
@@ -133,8 +133,16 @@ def _endpoint(platform: Platform, name: str, record: Record) -> dict[str, Any]:
             "Variants": [_variant(variant, record["_Models"]) for variant in variants],
         },
         "variants": [variant["VariantName"] for variant in variants],
+        "targetContainers": _target_containers(record["_Models"]),
+        "asynchronous": "AsyncInferenceConfig" in record["_Config"],
         "latency": platform.latency.summary(name),
     }
+
+
+def _target_containers(models: Mapping[str, Record]) -> list[str]:
+    """Those of which an invocation has to name one."""
+    direct = [model for model in models.values() if is_direct(model)]
+    return list(dict.fromkeys(part.name for model in direct for part in parts(model)))
 
 
 def _variant(settings: Mapping[str, Any], models: Mapping[str, Any]) -> str:
