@@ -112,6 +112,14 @@ def test_a_job_that_runs_too_long_is_stopped(emulator: EmulatorProcess, name: st
             "LocalPath must begin with",
         ),
         ({"ProcessingOutputConfig": outputs("no-such-bucket")}, '"no-such-bucket" does not exist'),
+        (
+            {"ProcessingInputs": 2 * [source("twice", "s3://{name}/x")]},
+            "Duplicate processing input name: twice.",
+        ),
+        (
+            {"ProcessingOutputConfig": {"Outputs": 2 * outputs("{name}")["Outputs"]}},
+            "Duplicate processing output name: out.",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(

@@ -26,6 +26,7 @@ from tests.support.jobs import channel, train
         ({"InputDataConfig": [channel("c", "s3://{name}/x", CompressionType="Gzip")]}, "Pipe alone"),
         ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
         ({"AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "("}]}}, "malformed"),
+        ({"AlgorithmSpecification": {"MetricDefinitions": [{"Name": "m", "Regex": "(?<v>x)"}]}}, "malformed"),
         ({"HyperParameters": {str(number): "x" for number in range(101)}}, "less than or equal to 100"),
     ],
 )

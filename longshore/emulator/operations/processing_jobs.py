@@ -22,11 +22,9 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     """Begin the job, after its role, its data and its buckets have been looked for."""
     check_tags(request)
     platform.check_role(request["RoleArn"])
-    names = [given["InputName"] for given in request.get("ProcessingInputs", [])]
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    for name in names:
-        if names.count(name) > 1:
-            raise AwsError("ValidationException", f"Duplicate processing input name: {name}.")
+    _check_names("input", [given["InputName"] for given in request.get("ProcessingInputs", [])])
+    _check_names("output", [given["OutputName"] for given in outputs])
     for given in request.get("ProcessingInputs", []):
         _check_input(platform, request["RoleArn"], given)
     for given in outputs:
@@ -43,6 +41,12 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     )
     begin(platform, ProcessingRun, name)
     return {"ProcessingJobArn": record["ProcessingJobArn"]}
+
+
+def _check_names(kind: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise AwsError("ValidationException", f"Duplicate processing {kind} name: {name}.")
 
 
 def _check_input(platform: Platform, role: str, given: dict[str, Any]) -> None:
