@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,6 +15,8 @@ from botocore.exceptions import ClientError
 from tests.support.disk import small_disk
 from tests.support.emulator import EmulatorProcess
 from tests.support.hosting import Hosting, archive
+from tests.support.jobs import process, train
+from tests.support.server import wait_until
 
 
 @pytest.fixture
@@ -46,6 +49,58 @@ def test_a_model_that_has_no_room_fails_its_endpoint(disk: Path) -> None:
     assert described["EndpointStatus"] == "Failed"
     assert "No space left on device" in described["FailureReason"]
     emulator.put("models", other=b"x" * 100_000)
+    emulator.close()
+
+
+def train_bytes(emulator: EmulatorProcess, name: str, size: int, compression: str) -> None:
+    train(
+        emulator,
+        name,
+        "leaves_bytes.py",
+        Environment={"BYTES": str(size)},
+        OutputDataConfig={"S3OutputPath": f"s3://{name}/out", "CompressionType": compression},
+    )
+
+
+def process_bytes(emulator: EmulatorProcess, name: str, size: int, mode: str) -> None:
+    target = {"S3Uri": f"s3://{name}/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": mode}
+    process(
+        emulator,
+        name,
+        "leaves_bytes.py",
+        Environment={"BYTES": str(size)},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": target}]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin", "how"),
+    [
+        ("Training", train_bytes, "GZIP"),
+        ("Training", train_bytes, "NONE"),
+        ("Processing", process_bytes, "EndOfJob"),
+        ("Processing", process_bytes, "Continuous"),
+    ],
+)
+def test_a_job_whose_output_has_no_room_fails(disk: Path, kind: str, begin: Any, how: str) -> None:
+    """There is room for what it leaves, and not for the copy that is to be its object."""
+    emulator = EmulatorProcess(disk)
+    emulator.put("large")
+
+    def files() -> set[Path]:
+        """Without the mark of the engine, which stays for what it may have of this emulator's."""
+        return {path for path in disk.rglob("*") if path.is_file() and path.name != "uses-host"}
+
+    before = files()
+    begin(emulator, "large", 2_500_000, how)
+    job = emulator.ended(kind, "large")
+    assert job[f"{kind}JobStatus"] == "Failed"
+    assert "No space left on device" in job["FailureReason"]
+    assert emulator.keys("large") == []
+    wait_until(lambda: files() == before, "its files go", seen=lambda: str(files() - before))
+    begin(emulator, "small", 100_000, how)
+    assert emulator.ended(kind, "small")[f"{kind}JobStatus"] == "Completed"
+    assert emulator.keys("small") != []
     emulator.close()
 
 
