@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import settings
 from app.runners.base import Context
 from app.runners.model import batching
 from app.runners.model.item import Item
+from app.runners.model.runner import _tell_of_idle_settings
 from tests.image.test_serve import assert_problem
 from tests.support.gated import gated
 from tests.support.server import Server, wait_until
@@ -138,6 +141,13 @@ def test_settings_for_batches_without_predict_batch_are_told_in_one_line(
 def test_settings_for_batches_with_predict_batch_are_nothing_to_tell(tmp_path: Path) -> None:
     with Server(tmp_path, BATCHES, MODEL_SERVER_WORKERS=1, MODEL_SERVER_MAX_BATCH_DELAY_MS=1) as server:
         assert "without effect" not in server.stderr
+
+
+def test_they_are_told_where_nothing_can_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    variables = {"MODEL_SERVER_MAX_BATCH_SIZE": "64"}
+    nowhere = replace(settings.load(variables), run_dir=tmp_path / "has gone")
+    _tell_of_idle_settings(nowhere, tmp_path / "inference.py")
+    assert "MODEL_SERVER_MAX_BATCH_SIZE: set, but without effect" in caplog.text
 
 
 def items(count: int) -> list[Item]:

@@ -249,6 +249,8 @@ def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
             (settings.run_dir / "told_of_idle_settings").touch(exist_ok=False)
         except FileExistsError:
             return
+        except OSError:
+            pass  # the disk is full: better told by each than a model that is not served
     log.warning(
         "%s: set, but without effect: %s has no predict_batch, and each request is computed alone."
         " Write predict_batch(model, items), or unset this.",
