@@ -272,6 +272,16 @@ def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
         wait_until(lambda: not [pid for pid in pids if alive(pid)], "the children's end")
 
 
+def test_what_serve_starts_shares_its_session_and_not_its_process_group(tmp_path: Path) -> None:
+    """The kernel would schedule each session by itself; Ctrl-C goes to serve's own process group alone."""
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1) as server:
+        serve, pids = server.process.pid, [*server.pids("nginx"), *server.pids("gunicorn")]
+        assert {os.getsid(pid) for pid in pids} == {os.getsid(serve)}
+        groups = {os.getpgid(pid) for pid in pids}
+        assert len(groups) == 2
+        assert os.getpgid(serve) not in groups
+
+
 def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
     first = Server(tmp_path / "one", "rowsum", MODEL_SERVER_WORKERS=1)
     second = Server(tmp_path / "two", "rowsum", wait=False, SAGEMAKER_BIND_TO_PORT=first.port)

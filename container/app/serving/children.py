@@ -38,14 +38,16 @@ class Children:
         user: pwd.struct_passwd | None = None,
     ) -> None:
         """Start this program in this folder, as this user where one is given."""
-        # In a session of its own, so that Ctrl-C at a terminal reaches the supervisor alone.
+        # In a process group of its own, so that Ctrl-C at a terminal reaches the supervisor alone. Not in a
+        # session: where nothing else groups processes, Linux shares the processors among sessions first, and
+        # nginx waited 0.1 s for its turn beside workers that compute (docs/architecture.md).
         process = subprocess.Popen(
             command,
             cwd=folder,
             env=environ,
             stdin=stdin,
             stdout=stdout,
-            start_new_session=True,
+            process_group=0,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
             user=None if user is None else user.pw_uid,
             group=None if user is None else user.pw_gid,
