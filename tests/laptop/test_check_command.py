@@ -201,8 +201,9 @@ def test_interrupted_it_leaves_no_process_and_no_folder(
     slow.chmod(0o755)
     pids = tmp_path / "pids"
     pids.touch(mode=0o666)
-    before = set(Path(os.environ.get("TMPDIR", "/tmp")).glob("longshore-check-*"))
-    with start(slow, *given, "--env", f"PIDS={pids}") as process:
+    temporary = tmp_path / "tmp"  # its own: other tests check at the same time
+    temporary.mkdir()
+    with start(slow, *given, "--env", f"PIDS={pids}", TMPDIR=str(temporary)) as process:
         wait_until(pids.read_text, "a container")
         signal_to_a_thread(process.pid, thread, number)
         try:
@@ -213,4 +214,4 @@ def test_interrupted_it_leaves_no_process_and_no_folder(
     assert "interrupted" in err
     assert out == ""
     assert not [pid for pid in pids.read_text().split() if Path(f"/proc/{pid}").exists()]
-    assert set(Path(os.environ.get("TMPDIR", "/tmp")).glob("longshore-check-*")) <= before
+    assert list(temporary.iterdir()) == []
