@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longshore import limits
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 
 if TYPE_CHECKING:
     from longshore.check.session import Session

@@ -1,4 +1,4 @@
-"""HTTP as SageMaker's side of it: each exchange is kept as it was, for the evidence.
+"""HTTP as SageMaker's side of it: whatever comes of a request is an Exchange.
 
 Over sockets, because much of what is asked no library would send: a body in odd chunks, half a request, two
 at once.
@@ -12,13 +12,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from longshore import limits
+from longshore.check.exchange import BROKE_OFF, Exchange, excerpt, size_of, unanswered
 
-BROKE_OFF = "the answer broke off before its end"
-_EXCERPT = 160  # characters of a body that are shown
 _KEPT = 16 * 2**20  # bytes of a body that are kept
 
 
@@ -41,62 +40,6 @@ class Address:
         if not parts.hostname:
             raise ValueError("it names no host")
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request and what came of it.
-
-    request: as a person would say it. status: None where no whole answer came; then failure says what came
-    instead, and headers and body hold what there was of it. seconds: from the first byte sent to the last one
-    read. chunked: whether the answer was. late: whether it was given up because the time for it was over.
-    """
-
-    request: str
-    status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
-    body: bytes = b""
-    seconds: float = 0.0
-    failure: str = ""
-    chunked: bool = False
-    late: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
-
-    @property
-    def refused(self) -> bool:
-        """Whether it was the caller's fault, as the container sees it."""
-        return self.status is not None and 400 <= self.status < 500
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "")
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
-
-    def __str__(self) -> str:
-        if self.status is None:
-            return f"{self.request} → {self.failure}"
-        said = f"{self.request} → {self.status} after {self.seconds:.2f} s"
-        return f"{said}: {excerpt(self.text)}" if self.body else said
-
-
-def excerpt(text: str, longest: int = _EXCERPT) -> str:
-    """The text on one line, cut to a length that a person reads."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
-
-
-def size_of(count: int) -> str:
-    """A number of bytes as one says it."""
-    for unit, name in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
-        if count >= unit:
-            return f"{count / unit:.4g} {name}"
-    return f"{count} bytes"
 
 
 class Connection:
@@ -246,13 +189,7 @@ class Client:
                     pass  # it may have answered before it had read all
                 exchange = connection.answer(request, method, begun, patience, self.stream_seconds)
         except (OSError, http.client.HTTPException) as error:
-            exchange = Exchange(
-                request,
-                None,
-                seconds=time.monotonic() - begun,
-                failure=_failure(error, all_sent, patience),
-                late=isinstance(error, TimeoutError),
-            )
+            exchange = unanswered(request, error, begun, patience, sent=all_sent)
         return self.remember(exchange)
 
     def remember(self, exchange: Exchange) -> Exchange:
@@ -287,19 +224,3 @@ def _described(method: str, path: str, headers: Mapping[str, str], body: bytes |
 
 
 _UNSAID = {"Connection", "Content-Type", "Content-Length", "Transfer-Encoding"}
-
-
-def _failure(error: Exception, sent: bool, patience: float) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, TimeoutError):
-        return f"no answer within {patience:g} s"
-    if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
-        return (
-            "the connection was closed without an answer"
-            if sent
-            else "the connection was closed while the body was being sent"
-        )
-    if isinstance(error, http.client.HTTPException):
-        return f"no HTTP came back: {error!r}"
-    return f"no connection: {error}"

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from longshore.check.client import Client, Connection, Exchange
+from longshore.check.client import Client, Connection
+from longshore.check.exchange import Exchange, unanswered
 from longshore.check.payloads import Payload
 from longshore.check.rule import NotTried
 from longshore.check.served import NotReady, Server
@@ -83,11 +84,7 @@ class HalfSent:
             connection.send(self._rest)
             return connection.answer(request, "POST", begun, longest, longest)
         except (OSError, http.client.HTTPException) as error:
-            late = isinstance(error, TimeoutError)
-            failure = (
-                f"no answer within {patience:g} s" if late else "the connection was closed without an answer"
-            )
-            return Exchange(request, None, seconds=time.monotonic() - begun, failure=failure, late=late)
+            return unanswered(request, error, begun, patience)
 
 
 def _wait_for_leave(connection: Connection) -> None:

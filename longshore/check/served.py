@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from longshore import limits
 from longshore.check import layout
-from longshore.check.client import Address, Client, Exchange, excerpt
+from longshore.check.client import Address, Client
+from longshore.check.exchange import Exchange, excerpt
 from longshore.check.rule import NotTried
 from longshore.engines.base import Container, Line, Mount, Running
 from longshore.errors import UserError

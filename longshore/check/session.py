@@ -20,7 +20,8 @@ from typing import Self, TypeVar
 
 from longshore import limits
 from longshore.check import layout, payloads
-from longshore.check.client import Address, Client, Exchange
+from longshore.check.client import Address, Client
+from longshore.check.exchange import Exchange
 from longshore.check.once import Once
 from longshore.check.options import Options
 from longshore.check.payloads import Payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.session import Session
 
 SESSION = "X-Amzn-SageMaker-Session-Id"

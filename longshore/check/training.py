@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longshore.check import layout
-from longshore.check.client import excerpt
+from longshore.check.exchange import excerpt
 from longshore.check.rule import NotTried
 from longshore.check.served import Log
 from longshore.engines.base import Container, Mount, Running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from longshore import limits
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from longshore import limits
 from longshore.check import payloads
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.payloads import Payload
 from longshore.check.rule import (
     Group,

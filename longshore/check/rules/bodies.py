@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from longshore import limits
 from longshore.check import payloads
-from longshore.check.client import Exchange, size_of
+from longshore.check.exchange import Exchange, size_of
 from longshore.check.payloads import Payload
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session

@@ -9,7 +9,8 @@ import threading
 import time
 
 from longshore import limits
-from longshore.check.client import Connection, Exchange
+from longshore.check.client import Connection
+from longshore.check.exchange import Exchange
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 
-from longshore.check.client import Exchange, size_of
+from longshore.check.exchange import Exchange, size_of
 from longshore.check.in_flight import callers, once_alone
 from longshore.check.processes import leaf
 from longshore.check.rule import (
@@ -50,9 +50,8 @@ class _Crash:
             killed = time.monotonic()
             pause.wait(_POLL_SECONDS)
         self.patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
-        until = (
-            time.monotonic() + self.patience
-        )  # from now: a caller may have waited long for its last answer
+        # From now on: a caller may have waited long for its last answer.
+        until = time.monotonic() + self.patience
         while time.monotonic() < until and server.running.exit_code() is None:
             if server.ping().status == 200:
                 self.after.append(server.client.post(payload.body, payload.content_type))

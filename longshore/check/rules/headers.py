@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from longshore import limits
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.session import Session
 from longshore.check.stateful import SESSION, new_session, session_id

@@ -9,7 +9,8 @@ from pathlib import Path
 from longshore import limits
 from longshore.check import layout
 from longshore.check.busy import busy
-from longshore.check.client import Connection, Exchange
+from longshore.check.client import Connection
+from longshore.check.exchange import Exchange
 from longshore.check.rule import (
     Group,
     NotTried,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from longshore import limits
-from longshore.check.client import size_of
+from longshore.check.exchange import size_of
 from longshore.check.rule import (
     Group,
     Outcome,

@@ -8,7 +8,7 @@ import time
 
 from longshore import limits
 from longshore.check import layout
-from longshore.check.client import excerpt
+from longshore.check.exchange import excerpt
 from longshore.check.rule import Group, Outcome, Severity, failed, not_tried, passed, rule
 from longshore.check.session import Session
 

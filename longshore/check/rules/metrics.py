@@ -6,7 +6,7 @@ import re
 
 from longshore import limits
 from longshore.check.busy import busy
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.session import Session
 

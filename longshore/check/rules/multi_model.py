@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from longshore.check import layout
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.served import NotReady, Server
 from longshore.check.session import MULTI_MODEL, Session

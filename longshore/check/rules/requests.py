@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from longshore.check import payloads
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.payloads import Payload
 from longshore.check.rule import (
     Group,

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from longshore.check.client import Exchange
+from longshore.check.exchange import Exchange
 from longshore.check.in_flight import HalfSent, once_alone
 from longshore.check.payloads import Payload
 from longshore.check.rule import (
