@@ -10,7 +10,7 @@ from longshore.check.rule import ALL, Rule
 for _subject in (
     *("image", "start", "ways", "health", "requests", "headers", "bodies", "connections"),
     *("batch", "metrics", "streaming", "websockets", "sessions", "multi_model", "stop", "crash"),
-    *("training", "training_stop", "processing", "answers", "logs"),
+    *("training", "training_failure", "training_stop", "processing", "answers", "logs"),
 ):
     import_module(f"{__name__}.{_subject}")
 
