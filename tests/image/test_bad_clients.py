@@ -25,6 +25,19 @@ def nginx_memory(server: Server) -> float:
     return memory(server, "nginx") if os.geteuid() == 0 else 0.0
 
 
+def allowed_files(limit: str) -> tuple[str, ...]:
+    """The command for a server that may open so many files: the options of `ulimit`."""
+    return ("sh", "-c", f'ulimit {limit} && exec "$0"', str(SERVE))
+
+
+def answers_at_once(server: Server, count: int, stack: ExitStack) -> list[tuple[int, ...]]:
+    """The statuses that come on each of so many connections with a slow request."""
+    connections = [stack.enter_context(connect(server)) for _ in range(count)]
+    for connection in connections:
+        connection.sendall(SLOW)
+    return [tuple(statuses(connection.recv(65536))) for connection in connections]
+
+
 def test_pipelined_requests_are_answered_in_their_order(one: Gated) -> None:
     names = [f"number-{n}" for n in range(50)]
     answers = until_closed(one.server, b"".join(map(whole, names)) + LAST)
@@ -127,7 +140,7 @@ def test_ten_thousand_idle_connections_hold_up_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["-S -n 256", "-n 256"], ids=["soft", "hard"])
 def test_more_connections_than_files_may_be_open_hold_up_nobody(tmp_path: Path, limit: str) -> None:
-    command = ("sh", "-c", f'ulimit {limit} && exec "$0"', str(SERVE))
+    command = allowed_files(limit)
     with (
         Server(tmp_path, "rowsum", command=command, MODEL_SERVER_WORKERS=1) as server,
         ExitStack() as stack,
@@ -138,38 +151,31 @@ def test_more_connections_than_files_may_be_open_hold_up_nobody(tmp_path: Path, 
 
 
 def test_more_requests_than_a_worker_may_open_files_wait_and_that_is_one_line(tmp_path: Path) -> None:
-    command = ("sh", "-c", 'ulimit -S -n 64 && exec "$0"', str(SERVE))
+    command = allowed_files("-S -n 64")
     with (
         Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
         ExitStack() as stack,
     ):
-        connections = [stack.enter_context(connect(server)) for _ in range(100)]
-        for connection in connections:
-            connection.sendall(SLOW)
-        assert {status for one in connections for status in statuses(one.recv(65536))} == {200}
+        assert set(answers_at_once(server, 100, stack)) == {(200,)}
         assert server.stderr.count("can be accepted (Too many open files; 64 files may be open)") == 1
         assert [line["level"] for line in server.log()].count("ERROR") == 0
 
 
 def test_more_requests_than_nginx_may_open_files_are_refused(tmp_path: Path) -> None:
     """It has 96 connections here: 50 clients, and as many to the worker, would be more."""
-    command = ("sh", "-c", 'ulimit -n 256 && exec "$0"', str(SERVE))
+    command = allowed_files("-n 256")
     with (
         Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
         ExitStack() as stack,
     ):
-        connections = [stack.enter_context(connect(server)) for _ in range(50)]
-        for connection in connections:
-            connection.sendall(SLOW)
-        answers = [statuses(connection.recv(65536)) for connection in connections]
-        assert {tuple(answer) for answer in answers} == {(200,), (503,)}
+        assert set(answers_at_once(server, 50, stack)) == {(200,), (503,)}
 
 
 def test_a_body_that_is_still_being_sent_counts_among_the_requests_that_are_let_in(tmp_path: Path) -> None:
     """So enough of them keep others out, with a 503; no health check fails, and each that ends makes room."""
     head, _, body = SLOW.partition(b"\r\n\r\n")
     head += b"\r\nExpect: 100-continue\r\n\r\n"
-    command = ("sh", "-c", 'ulimit -n 256 && exec "$0"', str(SERVE))
+    command = allowed_files("-n 256")
     with (
         Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server,
         ExitStack() as stack,

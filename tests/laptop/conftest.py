@@ -1,20 +1,25 @@
-"""The engines, and one emulator for all tests of the laptop, for it takes seconds to start."""
+"""The engines, one emulator for all tests of the laptop, for it takes seconds to start, and the small
+containers' checks."""
 
 from __future__ import annotations
 
 import itertools
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from longshore.check.options import Options
 from longshore.engines.base import Engine
 from longshore.engines.docker import DockerEngine
 from longshore.engines.host import HostEngine
 from tests.support import docker
+from tests.support.checks import check, options
 from tests.support.emulator import EmulatorProcess
 from tests.support.engines import BUSYBOX, Machine, left_behind, new_owner
+from tests.support.faults import Checks, told
 from tests.support.server import PATIENCE
 
 _numbers = itertools.count(1)
@@ -86,3 +91,24 @@ def host(host_engine: HostEngine, tmp_path: Path, engines_owner: str) -> Machine
 @pytest.fixture
 def docker_machine(docker_engine: DockerEngine, tmp_path: Path, engines_owner: str) -> Machine:
     return Machine(docker_engine, tmp_path, engines_owner)
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """What the checks of the small containers are told."""
+    return options(tmp_path_factory.mktemp("check"))
+
+
+@pytest.fixture(scope="module")
+def checked(request: pytest.FixtureRequest, given: Options) -> Iterator[Checks]:
+    """The results for each container that a test of this module was selected for, by its parameter `name`:
+    two at a time, since a check mostly waits."""
+    selected = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [
+        str(item.callspec.params["name"])
+        for item in selected
+        if item.module is request.module and "checked" in item.fixturenames
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(check, name, told(name, given)) for name in names}
+        pool.shutdown(cancel_futures=True)

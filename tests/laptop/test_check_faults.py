@@ -3,15 +3,13 @@ serve."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from longshore.check.options import Options
 from longshore.check.rule import Status
 from longshore.check.rules import RULES
-from tests.support.checks import CONTAINERS, check, failed, options, statuses
-from tests.support.faults import FAULTS, SERVING, WITHOUT_FAULT, Checks, checks, exactly
+from tests.support.checks import CONTAINERS, check, failed, statuses
+from tests.support.faults import FAULTS, SERVING, WITHOUT_FAULT, Checks, exactly
 from tests.support.server import CHECKOUT
 
 # The rules that no container here breaks, and the test of each.
@@ -34,18 +32,6 @@ OF_IMAGES |= {"A4-any-user", "A5-no-network", "A7-label-is-true"}
 OF_OTHERS = {"A10-crash-recovers", "A11-crash-answers", "A14-inference-id", "E1-runs", "E3-message"}
 OF_OTHERS |= {"D7-killed", "D8-stops-in-time"}  # a training may be done before it can be stopped
 OF_OTHERS |= {"D6-resumes"}
-FOR_EACH = "test_exactly_the_fault_is_found"
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    return options(tmp_path_factory.mktemp("check"))
-
-
-@pytest.fixture(scope="module")
-def checked(request: pytest.FixtureRequest, given: Options) -> Iterator[Checks]:
-    with checks(request, FOR_EACH, given) as found:
-        yield found
 
 
 @pytest.mark.parametrize("name", SERVING)

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from longshore.check.options import Options
 from longshore.check.rule import Status
-from tests.support.checks import check, failed, options, statuses
-from tests.support.faults import FEATURES, WITHOUT_FAULT, Checks, checks, exactly, told
-
-FOR_EACH = "test_exactly_the_fault_is_found"
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    return options(tmp_path_factory.mktemp("check"))
-
-
-@pytest.fixture(scope="module")
-def checked(request: pytest.FixtureRequest, given: Options) -> Iterator[Checks]:
-    with checks(request, FOR_EACH, given) as found:
-        yield found
+from tests.support.checks import check, failed, statuses
+from tests.support.faults import FEATURES, WITHOUT_FAULT, Checks, exactly, told
 
 
 @pytest.mark.parametrize("name", FEATURES)

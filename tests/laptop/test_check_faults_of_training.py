@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,21 +13,8 @@ from longshore.check.runner import run
 from longshore.check.session import Session
 from longshore.engines.base import HOST_PREFIX
 from longshore.engines.host import HostEngine
-from tests.support.checks import CONTAINERS, check, failed, options
-from tests.support.faults import TRAINING, Checks, checks, exactly
-
-FOR_EACH = "test_exactly_the_fault_is_found"
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    return options(tmp_path_factory.mktemp("check"))
-
-
-@pytest.fixture(scope="module")
-def checked(request: pytest.FixtureRequest, given: Options) -> Iterator[Checks]:
-    with checks(request, FOR_EACH, given) as found:
-        yield found
+from tests.support.checks import CONTAINERS, check, failed
+from tests.support.faults import TRAINING, Checks, exactly
 
 
 @pytest.mark.parametrize("name", TRAINING)

@@ -1,19 +1,15 @@
-"""The small containers of tests/laptop/containers: which rules each breaks, and checks of many of them."""
+"""The small containers of tests/laptop/containers: which rules each breaks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from longshore.check.options import Options
 from longshore.check.rule import Severity, Status
 from longshore.check.runner import Result
-from tests.support.checks import check, failed
+from tests.support.checks import failed
 
 # The container -> what must fail. Where there are several rules, the fault breaks each of them.
 SERVING: dict[str, set[str]] = {
@@ -162,21 +158,6 @@ TOLD: dict[str, dict[str, Any]] = {
     },
 }
 Checks = dict[str, Future[list[Result]]]
-
-
-@contextmanager
-def checks(request: pytest.FixtureRequest, test: str, given: Options) -> Iterator[Checks]:
-    """The results for each container this test was selected for, by its parameter `name`: two at a time,
-    since a check mostly waits."""
-    selected = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    names = [
-        str(item.callspec.params["name"])
-        for item in selected
-        if item.module is request.module and item.originalname == test
-    ]
-    with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(check, name, told(name, given)) for name in names}
-        pool.shutdown(cancel_futures=True)
 
 
 def told(name: str, given: Options) -> Options:

@@ -24,4 +24,5 @@ class Faulty(Container):
     server_class = Few
 
 
-main(Faulty())
+if __name__ == "__main__":
+    main(Faulty())

@@ -4,26 +4,17 @@ accepted."""
 
 import threading
 
-from well_behaved import Container, Server, main
+from serves_32_connections import Few
+from well_behaved import Container, main
 
 
-class Few(Server):
+class Fewer(Few):
     places = threading.Semaphore(6)
     request_queue_size = 63  # one more than that can wait, and one is accepted that waits for a place
 
-    def process_request(self, request, client_address):
-        self.places.acquire()
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request, client_address):
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.places.release()
-
 
 class Faulty(Container):
-    server_class = Few
+    server_class = Fewer
 
 
 main(Faulty())
