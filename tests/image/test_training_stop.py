@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import wait_until
+from tests.support.signals import signal_to_a_thread
 from tests.support.training import Training
 
 SHORT_GRACE = """
@@ -33,6 +34,14 @@ def test_sigterm_lets_train_save_in_finally(tmp_path: Path) -> None:
     assert (job.model_dir / "saved").read_text() == "half"
     assert done.failure == "train() was stopped by SIGTERM."
     assert "Traceback" not in done.stderr
+
+
+def test_a_signal_that_the_kernel_gives_to_another_thread_stops_it_too(tmp_path: Path) -> None:
+    job = Training(tmp_path, "train_saves_when_stopped")
+    job.start()
+    job.wait_for("training")
+    signal_to_a_thread(job.process.pid, -1, signal.SIGTERM)
+    assert job.end().code == 143
 
 
 def test_sigint_stops_it_as_ctrl_c_does(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from app import machine
 from app.errors import StartError
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -50,6 +51,11 @@ class Child:
         self._group: int | None = None
         self._stopped_by: signal.Signals | None = None
         self._outlasted = False
+        # For run() to wait on: a signal that comes just before, or to another thread, is in the pipe, too.
+        self._wakeup, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in _STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
                 signal.signal(number, self._stop)
@@ -91,9 +97,10 @@ class Child:
     def _wait(self, pid: int) -> int:
         """Wait for this process, reaping all others: as PID 1 this process inherits every orphan."""
         while True:
-            reaped, status = os.waitpid(-1, 0)
-            if reaped == pid:
-                return os.waitstatus_to_exitcode(status)
+            for reaped, code in machine.reaped():
+                if reaped == pid:
+                    return code
+            os.read(self._wakeup, 4096)
 
     def _wait_for_group(self) -> None:
         while self._signal_group(0) and not self._outlasted:
@@ -140,8 +147,6 @@ class _Echo:
         return self._tail.decode(errors="replace")
 
     def _copy(self) -> None:
-        # The signals must wake the main thread from its wait.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         while chunk := os.read(self._pipe.fileno(), 65536):
             self._tail = (self._tail + chunk)[-_TAIL_BYTES:]
             _say(chunk)
