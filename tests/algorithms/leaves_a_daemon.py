@@ -12,8 +12,11 @@ import time
 
 if os.fork() == 0:
     os.setsid()
-    if os.fork() == 0:
-        print(os.getpid(), flush=True)
+    daemon = os.fork()
+    if daemon:
+        # Not by the daemon itself, which may be ended before it comes to print.
+        print(daemon, flush=True)
+    else:
         time.sleep(300)
     os._exit(0)
 os.wait()
