@@ -26,10 +26,12 @@ def base_image() -> str:
 def image(base_image: str) -> Iterator[str]:
     """The checkout's image. At the end it goes, and no container of it may have been left behind."""
     tag = f"longshore-test:{os.getpid()}"
-    built = docker.build(tag, CHECKOUT, "--build-arg", f"BASE_IMAGE={base_image}")
+    # The label makes it another image than the same tests build beside these: containers are found by image.
+    options = ("--build-arg", f"BASE_IMAGE={base_image}", "--label", f"of={tag}")
+    built = docker.build(tag, CHECKOUT, *options)
     assert built.returncode == 0, built.stdout + built.stderr
     yield tag
-    left = docker.docker("ps", "--all", "--quiet", "--filter", f"ancestor={tag}").stdout.split()
+    left = docker.containers(tag)
     for container in left:
         docker.docker("rm", "--force", container)
     docker.docker("rmi", tag)

@@ -20,4 +20,4 @@ def test_the_image_is_trained_deployed_invoked_and_transforms(image: str, tmp_pa
         pages.check(blocks, clients.run(emulator, [sys.executable, "-c", pages.script(blocks)]))
     finally:
         emulator.close()
-    assert not docker.docker("ps", "--all", "--quiet", "--filter", f"ancestor={image}").stdout.split()
+    assert not docker.containers(image)
