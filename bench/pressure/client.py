@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -19,7 +20,11 @@ RIGHT, REFUSED = "200", "503"
 
 
 class Client:
-    """Sends at this rate for so many seconds, from now on. As a context manager: ended at the end."""
+    """Sends at this rate for so many seconds, from now on. As a context manager: ended at the end.
+
+    At real-time priority where this user may give it that, because callers elsewhere would not wait for the
+    server's cores.
+    """
 
     def __init__(
         self, server: Server, rate: float, seconds: float, *, ping: bool = False, keep: bool = True
@@ -30,6 +35,11 @@ class Client:
         command += ["--ping"] if ping else []
         command += [] if keep else ["--fresh"]
         self._process = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
+        try:
+            os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(1))
+            self._real_time = True
+        except PermissionError:
+            self._real_time = False
 
     def __enter__(self) -> Client:
         return self
@@ -65,6 +75,7 @@ class Client:
             refused_p99_ms=_quantile_ms([o.seconds for o in outcomes if o.kind == REFUSED], 0.99),
             late_p99_ms=_quantile_ms([outcome.late for outcome in outcomes], 0.99),
             client_us=self._cpu_seconds / len(outcomes) * 1e6,
+            real_time=self._real_time,
         )
 
 
