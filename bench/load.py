@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import BenchError
-from bench.processes import cpu_seconds
+from bench.processes import as_client, cpu_seconds
 from bench.servers import Server, tail
 
 ROWS, COLUMNS = 10, 20
@@ -102,7 +102,7 @@ def put(server: Server, body: Body, connections: int, seconds: int, folder: Path
     command += ["-s", str(SCRIPT), f"http://127.0.0.1:{server.port}{body.path}"]
     command += ["--", str(file), body.media_type]
     cpu_before = cpu_seconds(server.pid)
-    run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
+    run = subprocess.run(as_client(command), capture_output=True, text=True, timeout=seconds + 60)
     cpu = cpu_seconds(server.pid) - cpu_before
     case = f"{server.name}, {server.workers} worker(s), {body.name}, {connections} connection(s)"
     if run.returncode != 0:

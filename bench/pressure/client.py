@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from types import TracebackType
 
 from bench import BenchError
 from bench.pressure.results import Flow
+from bench.processes import as_client
 from bench.servers import HERE, Server
 from tests.support.open_loop import Outcome
 
@@ -20,11 +20,7 @@ RIGHT, REFUSED = "200", "503"
 
 
 class Client:
-    """Sends at this rate for so many seconds, from now on. As a context manager: ended at the end.
-
-    At real-time priority where this user may give it that, because callers elsewhere would not wait for the
-    server's cores.
-    """
+    """Sends at this rate for so many seconds, from now on. As a context manager: ended at the end."""
 
     def __init__(
         self, server: Server, rate: float, seconds: float, *, ping: bool = False, keep: bool = True
@@ -34,12 +30,9 @@ class Client:
         command += ["--patience", str(PATIENCE_SECONDS)]
         command += ["--ping"] if ping else []
         command += [] if keep else ["--fresh"]
-        self._process = subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True)
-        try:
-            os.sched_setscheduler(self._process.pid, os.SCHED_RR, os.sched_param(1))
-            self._real_time = True
-        except PermissionError:
-            self._real_time = False
+        self._process = subprocess.Popen(
+            as_client(command), cwd=HERE.parent, stdout=subprocess.PIPE, text=True
+        )
 
     def __enter__(self) -> Client:
         return self
@@ -75,7 +68,6 @@ class Client:
             refused_p99_ms=_quantile_ms([o.seconds for o in outcomes if o.kind == REFUSED], 0.99),
             late_p99_ms=_quantile_ms([outcome.late for outcome in outcomes], 0.99),
             client_us=self._cpu_seconds / len(outcomes) * 1e6,
-            real_time=self._real_time,
         )
 
 

@@ -81,13 +81,7 @@ def _overload(results: Results) -> str:
     head = ["Asked, × capacity", "Server", "Asked, req/s", "Answered, req/s", "of the most"]
     head += ["p50 ms", "p99 ms", "refused, p99 ms", "Outcomes"]
     flows = [step.flow for step in results.steps]
-    latest = max(flow.late_p99_ms for flow in flows)
     dearest = max(flow.client_us * flow.rate for flow in flows) / 1e6
-    priority = (
-        "It has real-time priority, because callers elsewhere would not wait for the server's cores."
-        if all(flow.real_time for flow in flows)
-        else "It had to wait for a processor like the server, which only root can spare it."
-    )
     return f"""## More than can be served
 
 The same model and two workers. While wrk asks over {overload.CONNECTIONS} connections, `/ping` is asked
@@ -106,8 +100,8 @@ latencies count from the moment a request was due.
 The client that asks is one process with kept connections, as many as it needs; it gives up after
 {PATIENCE_SECONDS:.0f} s. Once a millisecond it sends what is due and reads what has come, since it shares the
 cores with the server: that takes at most {dearest:.1%} of a core, and makes latencies longer by up to a
-millisecond. {priority}
-In every step 99% of the requests were sent at most {latest:.1f} ms late, which counts as latency."""
+millisecond. In every step 99% of the requests were sent
+at most {max(flow.late_p99_ms for flow in flows):.1f} ms late, which counts as latency."""
 
 
 def _step(results: Results, server: str, factor: float) -> list[str]:

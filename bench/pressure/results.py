@@ -21,8 +21,7 @@ class Flow:
 
     kinds counts the outcomes by what they are (see Outcome in tests/support/open_loop.py); per_second the
     right answers that came while it was sending. Latencies count from the moment a request was due.
-    late_p99_ms: how late requests were sent; client_us: the client's own processor time a request; real_time:
-    whether it did not have to wait for a processor.
+    late_p99_ms: how late requests were sent; client_us: the client's own processor time a request.
     """
 
     rate: float
@@ -34,7 +33,6 @@ class Flow:
     refused_p99_ms: float
     late_p99_ms: float
     client_us: float
-    real_time: bool
 
 
 @dataclass(frozen=True)
