@@ -8,16 +8,19 @@ import math
 import random
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import BenchError
-from bench.processes import as_client, cpu_seconds
+from bench.processes import as_client, cpu_seconds, exact_cpu_seconds
 from bench.servers import Server, tail
 
 ROWS, COLUMNS = 10, 20
 SCRIPT = Path(__file__).resolve().parent / "post.lua"
+_IDLE_SHARE = 0.05  # of a core
+_IDLE_WITHIN_SECONDS = 2.0  # some servers never are
 
 _random = random.Random(1)
 TABLE = [[round(_random.uniform(-10, 10), 4) for _ in range(COLUMNS)] for _ in range(ROWS)]
@@ -104,6 +107,7 @@ def put(server: Server, body: Body, connections: int, seconds: int, folder: Path
     cpu_before = cpu_seconds(server.pid)
     run = subprocess.run(as_client(command), capture_output=True, text=True, timeout=seconds + 60)
     cpu = cpu_seconds(server.pid) - cpu_before
+    _wait_until_idle(server)
     case = f"{server.name}, {server.workers} worker(s), {body.name}, {connections} connection(s)"
     if run.returncode != 0:
         raise BenchError(f"{case}: wrk ended with {run.returncode}: {run.stderr.strip()}")
@@ -122,3 +126,13 @@ def put(server: Server, body: Body, connections: int, seconds: int, folder: Path
         max_ms=counted["max_us"] / 1e3,
         cpu_us=cpu / counted["requests"] * 1e6,
     )
+
+
+def _wait_until_idle(server: Server) -> None:
+    """Some still compute what was in flight when wrk left, which the next server's turn would pay for."""
+    spent, given_up = exact_cpu_seconds(server.pid), time.monotonic() + _IDLE_WITHIN_SECONDS
+    while time.monotonic() < given_up:
+        time.sleep(0.1)
+        before, spent = spent, exact_cpu_seconds(server.pid)
+        if spent - before < _IDLE_SHARE * 0.1:
+            return
