@@ -41,7 +41,7 @@ def test_a_stopped_job_keeps_what_it_saved(emulator: EmulatorProcess, name: str)
 
 
 def test_a_job_that_runs_too_long_is_stopped(emulator: EmulatorProcess, name: str) -> None:
-    train(emulator, name, "waits_to_be_stopped.py", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    train(emulator, name, "waits_to_be_stopped.py", StoppingCondition={"MaxRuntimeInSeconds": 3})
     job = emulator.ended("Training", name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert archive(emulator, name, f"out/{name}/output/model.tar.gz") == {"weights": b"half"}

@@ -43,11 +43,12 @@ def test_what_cannot_be_is_refused_at_once(
 
 
 def test_a_name_is_taken_once_and_must_be_known(emulator: EmulatorProcess, name: str) -> None:
-    train(emulator, name, "tells_what_it_got.py")
+    train(emulator, name, "waits_to_be_stopped.py")
     with pytest.raises(ClientError, match=r"\(ResourceInUse\)"):
-        train(emulator, name, "tells_what_it_got.py")
+        train(emulator, name, "waits_to_be_stopped.py")
     with pytest.raises(ClientError, match="the training job is in status InProgress: stop it first"):
         emulator.client("sagemaker").delete_training_job(TrainingJobName=name)
+    emulator.client("sagemaker").stop_training_job(TrainingJobName=name)
     emulator.ended("Training", name)
     listed = emulator.client("sagemaker").list_training_jobs(NameContains=name)["TrainingJobSummaries"]
     assert name in [one["TrainingJobName"] for one in listed]
