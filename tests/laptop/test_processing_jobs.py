@@ -94,7 +94,7 @@ def test_a_job_that_runs_too_long_is_stopped(emulator: EmulatorProcess, name: st
         emulator,
         name,
         "waits_to_be_stopped.py",
-        StoppingCondition={"MaxRuntimeInSeconds": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 3},
         ProcessingOutputConfig=outputs(name),
     )
     job = emulator.ended("Processing", name)
