@@ -14,7 +14,7 @@ MODULES = sorted(APP.rglob("*.py"))
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
     ("contract",),
-    ("errors", "machine", "meter_files"),
+    ("errors", "machine", "meter_files", "signals"),
     ("meters", "parse", "variables"),
     ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import contract, machine
+from app import contract, machine, signals
 from app import settings as settings_module
 from app.serving import deaths, draining, events, golden, nginx, privileges, streams
 from app.serving.children import Children
@@ -68,10 +68,8 @@ class Supervisor:
             self._run_dir = Path(folder)
             self._run_dir.chmod(0o755)  # the workers may be another user
             events.refuse_long_path(self._run_dir)
-            self._wakeup, wakeup_writer = os.pipe()
+            self._wakeup = signals.pipe()
             os.set_blocking(self._wakeup, False)
-            os.set_blocking(wakeup_writer, False)
-            signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
             for number in (*STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(number, lambda *_: None)  # the wakeup pipe carries the number
             try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from app import machine
+from app import machine, signals
 from app.errors import StartError
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -51,10 +51,7 @@ class Child:
         self._group: int | None = None
         self._stopped_by: signal.Signals | None = None
         self._outlasted = False
-        # For run() to wait on: a signal that comes just before, or to another thread, is in the pipe, too.
-        self._wakeup, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        self._wakeup = signals.pipe()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in _STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it

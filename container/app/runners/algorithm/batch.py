@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
-from app import contract, parse
+from app import contract, parse, signals
 from app.algorithm_settings import AlgorithmSettings
 from app.errors import RequestError, StartError
 from app.runners.algorithm import request, result
@@ -113,8 +113,7 @@ def _fetched(s3: S3, address: str) -> bytes:
 def _stop_at_signals(stopping: threading.Event, stop: threading.Event, grace: int) -> None:
     """SIGTERM and SIGINT let the running task end for a while, then stop it; a second stops it at once."""
     after = may_run_on(contract.DRAIN_SECONDS, grace)
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    reading = signals.pipe()
 
     def wait() -> None:
         (number,) = os.read(reading, 1)
@@ -124,7 +123,6 @@ def _stop_at_signals(stopping: threading.Event, stop: threading.Event, grace: in
         stop.set()
 
     # A thread, not a handler: that could need a lock which what it interrupts holds.
-    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the pipe carries the number
     threading.Thread(target=wait, name="signals", daemon=True).start()
