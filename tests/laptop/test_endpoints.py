@@ -49,7 +49,8 @@ def test_an_endpoint_passes_through_the_real_states_and_shows_what_it_is_made_of
     assert variant["CurrentWeight"] == 1.0
     who = Counter(hosting.invoke(name, "who") for _ in range(10))
     assert sorted(who.values()) == [5, 5]  # in turn
-    hosting.sagemaker.delete_endpoint(EndpointName=name)  # Deleting: see test_streaming.py
+    hosting.sagemaker.delete_endpoint(EndpointName=name)
+    assert hosting.described(name)["EndpointStatus"] == "Deleting"
     wait_until(lambda: name not in hosting.names(), "it goes")
     assert not any(runs(int(pid)) for pid in who)
 
