@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import BenchError
-from bench.processes import as_client, cpu_seconds, exact_cpu_seconds
+from bench.clients import as_client
+from bench.processes import cpu_seconds, exact_cpu_seconds
 from bench.servers import Server, tail
 
 ROWS, COLUMNS = 10, 20
 SCRIPT = Path(__file__).resolve().parent / "post.lua"
 _IDLE_SHARE = 0.05  # of a core
+_LOOK_SECONDS = 0.1
 _IDLE_WITHIN_SECONDS = 2.0  # some servers never are
 
 _random = random.Random(1)
@@ -132,7 +134,7 @@ def _wait_until_idle(server: Server) -> None:
     """Some still compute what was in flight when wrk left, which the next server's turn would pay for."""
     spent, given_up = exact_cpu_seconds(server.pid), time.monotonic() + _IDLE_WITHIN_SECONDS
     while time.monotonic() < given_up:
-        time.sleep(0.1)
+        time.sleep(_LOOK_SECONDS)
         before, spent = spent, exact_cpu_seconds(server.pid)
-        if spent - before < _IDLE_SHARE * 0.1:
+        if spent - before < _IDLE_SHARE * _LOOK_SECONDS:
             return

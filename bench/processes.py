@@ -1,17 +1,14 @@
-"""Which processes belong to a server, read from /proc; and how those run that ask it."""
+"""Which processes belong to a server, read from /proc."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_REAL_TIME = ("chrt", "--rr", "1")
 
 
 class Process(NamedTuple):
@@ -71,21 +68,3 @@ def exact_cpu_seconds(root: int) -> float:
 def group_runs(group: int) -> bool:
     """Whether the process group has a member that is more than a zombie."""
     return any(process.group == group and process.state != "Z" for process in processes())
-
-
-def as_client(command: Sequence[str]) -> list[str]:
-    """The command of a client, run so that it never waits for a processor, where this user may do that.
-
-    Callers elsewhere do not wait for the server's cores. A client that does, by up to 0.4 s where the server
-    keeps all of them busy, counts that as the server's latency.
-    """
-    return [*_REAL_TIME, *command] if clients_go_first() else [*command]
-
-
-@cache
-def clients_go_first() -> bool:
-    """Whether this user may have real-time priority."""
-    try:
-        return subprocess.run([*_REAL_TIME, "true"], capture_output=True).returncode == 0
-    except FileNotFoundError:
-        return False

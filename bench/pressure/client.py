@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from bench import BenchError
+from bench.clients import as_client
 from bench.pressure.results import Flow
-from bench.processes import as_client
 from bench.servers import HERE, Server
 from tests.support.open_loop import Outcome
 
