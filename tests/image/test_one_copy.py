@@ -63,6 +63,12 @@ def test_a_worker_that_dies_is_replaced_without_a_load(tmp_path: Path) -> None:
         assert {server.post({}).status_code for _ in range(4)} == {200}
 
 
+def test_threads_that_are_about_to_end_are_no_reason_to_load_in_each_worker(tmp_path: Path) -> None:
+    with Server(tmp_path, "leaves_threads_about_to_end", MODEL_SERVER_WORKERS=2) as server:
+        assert said(server).startswith(ONCE)
+        assert {server.post([[1, 2]]).status_code for _ in range(8)} == {200}
+
+
 @pytest.mark.parametrize(
     ("model", "why"),
     [

@@ -12,6 +12,8 @@ import random
 import stat
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from app import machine
@@ -19,6 +21,9 @@ from app import machine
 _SELF = Path("/proc/self")
 # jemalloc's has fork handlers. pyarrow starts it when it is imported: by pandas, and so by scikit-learn.
 _FORK_SAFE = ("jemalloc_bg_thd",)
+# s. A pool that has been closed leaves its threads about to end, as multiprocessing's ThreadPool does, which
+# joblib and so scikit-learn compute on: one time in seven they were still seen right after it.
+_THREADS_END_SECONDS = 0.2
 _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 
 
@@ -37,7 +42,8 @@ def why_not(before: dict[int, str]) -> str | None:
     before: the descriptors() from before the load. What is not imported by now is not imported to ask it.
     """
     opened = {fd: target for fd, target in descriptors().items() if before.get(fd) != target}
-    return _gpu(opened) or _threads() or _processes() or _connections(opened) or _pools()
+    until = time.monotonic() + _THREADS_END_SECONDS
+    return _gpu(opened) or _threads(until) or _processes() or _connections(opened) or _pools(until)
 
 
 def _gpu(opened: dict[int, str]) -> str | None:
@@ -48,8 +54,8 @@ def _gpu(opened: dict[int, str]) -> str | None:
     return None if used is None else f"it uses a GPU ({used})"
 
 
-def _threads() -> str | None:
-    names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+def _threads(until: float) -> str | None:
+    names = _left(_python_threads, until)
     return f"it has started threads ({', '.join(names)})" if names else None
 
 
@@ -67,7 +73,7 @@ def _connections(opened: dict[int, str]) -> str | None:
     return None
 
 
-def _pools() -> str | None:
+def _pools(until: float) -> str | None:
     """Threads that Python does not know: OpenMP's, for example.
 
     OpenBLAS ends its own before a fork, and starts them again when they are needed: so one fork comes first.
@@ -76,9 +82,28 @@ def _pools() -> str | None:
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    names = [(task / "comm").read_text().strip() for task in (_SELF / "task").iterdir()]
-    count = sum(name not in _FORK_SAFE for name in names) - 1
+    count = len(_left(_native_threads, until))
     return f"native threads run ({count}, of OpenMP for example)" if count else None
+
+
+def _left(running: Callable[[], list[str]], until: float) -> list[str]:
+    """What is running once that which is about to end has had the time to."""
+    while (names := running()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return names
+
+
+def _python_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+
+
+def _native_threads() -> list[str]:
+    names = []
+    for task in (_SELF / "task").iterdir():
+        if int(task.name) != os.getpid():
+            with contextlib.suppress(OSError):  # it has just ended
+                names.append((task / "comm").read_text().strip())
+    return [name for name in names if name not in _FORK_SAFE]
 
 
 def reseed() -> None:
