@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import signal
 
+import hypothesis
+
+# A machine with much else to do may stand still for longer than an example is given by default.
+hypothesis.settings.register_profile(
+    "any machine",
+    parent=hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
+
 # What a shell starts in the background ignores SIGINT, children inherit that, and train would keep to it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

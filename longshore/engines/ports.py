@@ -53,8 +53,7 @@ def _hold(number: int) -> socket.socket | None:
     try:
         holder.bind(f"\0longshore-port-{number}")
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", number))
+            probe.bind(("127.0.0.1", number))  # as a program does that cannot take one just closed
     except OSError as error:
         holder.close()
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):

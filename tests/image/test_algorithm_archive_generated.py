@@ -57,7 +57,7 @@ def test_an_archive_cut_anywhere_is_refused(place: Place, form: str) -> None:
     assert unpacks(place, packed)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     form=st.sampled_from(sorted(PACKED)),
     changes=st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(1, 255)), min_size=1, max_size=4),
@@ -96,7 +96,7 @@ entries = st.lists(st.tuples(names, kinds, names), min_size=1, max_size=6)
 UP = ("a/b/c", tarfile.SYMTYPE, "../..")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     entries=entries, form=st.sampled_from(["gnu", "pax", "zip"]), strip=st.booleans(), linked=st.booleans()
 )

@@ -75,7 +75,7 @@ def test_no_file_a_folder_a_pipe_and_a_device_are_no_progress(tmp_path: Path) ->
 
 
 @given(content=st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_lies_there_is_progress_within_bounds_or_none(
     content: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -223,7 +223,7 @@ PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join) | st.sampled_from(
 
 
 @given(st.lists(st.tuples(PATHS, st.booleans()), min_size=1, max_size=6))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_accepted_path_can_be_made_below_a_folder_and_nothing_beside_it(
     tmp_path_factory: pytest.TempPathFactory, inputs: list[tuple[str, bool]]
 ) -> None:
@@ -248,7 +248,7 @@ def test_every_accepted_path_can_be_made_below_a_folder_and_nothing_beside_it(
 
 
 @given(st.lists(st.lists(st.sampled_from("ab!"), min_size=1, max_size=3).map("/".join), max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_inputs_collide_where_one_path_is_another_or_a_folder_of_it(given: list[str]) -> None:
     collide = any(
         i != j and (one == other or Path(one) in Path(other).parents)

@@ -90,7 +90,7 @@ def test_no_request_gets_a_5xx_or_touches_anything_outside_the_tasks_folders(
         assert server.post(task(s3, f"first-{layout}")).json()["reason"] == "ok"
         before, workers = tree(root), server.workers()
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
         @example(asked=one_input("missing"))
         @example(asked=one_input("data.zip", decompress=True))  # an entry leads out of the folder
         @given(asked=a_request(outside))

@@ -32,7 +32,7 @@ def authorization_by_botocore(
     return request.headers["Authorization"], request.headers["X-Amz-Date"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     method=st.sampled_from(["GET", "PUT", "POST", "HEAD", "DELETE"]),
     key=TEXT | st.sampled_from(["a/../b", "//a//", "./a", "a b+c", "ü~*'()!", "%41", "a?b#c&d=e"]),
@@ -59,7 +59,7 @@ def test_a_request_is_signed_as_botocore_signs_it(
     assert ours["authorization"] == theirs
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXT)
 def test_a_key_is_encoded_as_botocore_encodes_it(key: str) -> None:
     assert encode_path(key) == percent_encode(key, safe="-._~/")

@@ -40,7 +40,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, content_type: str) -> None:
     check_read_or_refused(body, content_type)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     st.sampled_from(sorted(SEEDS)),
     st.lists(

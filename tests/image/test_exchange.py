@@ -109,7 +109,7 @@ names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,20}", fullmatch=True).filter(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck), database=None)
 @given(sent=st.lists(st.tuples(names, values), max_size=6))
 def test_both_ways_read_any_headers_the_same(server: Server, sent: list[tuple[str, str]]) -> None:
     headers = "".join(f"{name}: {value}\r\n" for name, value in sent).encode("latin-1")

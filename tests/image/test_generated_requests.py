@@ -68,7 +68,7 @@ headers = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=10_000, suppress_health_check=list(HealthCheck), database=None)
 @given(body=bodies, sent=headers)
 def check(server: Server, connection: http.client.HTTPConnection, body: bytes, sent: dict[str, str]) -> None:
     connection.request("POST", "/invocations", body, {k: v.encode("latin-1") for k, v in sent.items()})

@@ -19,6 +19,7 @@ from tests.image.test_one_copy import memory
 from tests.image.test_serve import assert_problem
 from tests.support.decoding import saved
 from tests.support.gated import Gated, gated
+from tests.support.metrics import samples
 from tests.support.server import Server, wait_until
 
 MB = 2**20
@@ -32,18 +33,16 @@ def one(tmp_path: Path, worker_class: str) -> Iterator[Gated]:
         yield server
 
 
-def connections(one: Gated) -> int:
-    """How many sockets the worker has open."""
-    (worker,) = one.server.workers()
-    links = Path(f"/proc/{worker}/fd").iterdir()
-    return sum(str(link.readlink()).startswith("socket:") for link in links)
+def in_flight(one: Gated) -> float:
+    """How many requests the worker has, read or not."""
+    return samples(one.server)["longshore_requests_in_flight"]
 
 
 def send_unread(one: Gated, name: str) -> Any:
     """A large request that has come to the worker."""
-    before = connections(one)
+    before = in_flight(one)
     future = one.pool.submit(one.post, name, pad=PAD)
-    wait_until(lambda: connections(one) > before, f"{name} at the worker")
+    wait_until(lambda: in_flight(one) > before, f"{name} at the worker")
     return future
 
 
@@ -70,11 +69,11 @@ def test_what_waits_unread_has_a_place_in_the_queue_and_a_large_body_may_be_refu
 
 def test_a_client_gone_while_its_body_waits_unread_is_not_decoded(one: Gated) -> None:
     stuck = one.stuck("large", pad=PAD)
-    before = connections(one)
+    before = in_flight(one)
     leaves = http.client.HTTPConnection("127.0.0.1", one.server.port)
     headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": "leaves"}
     leaves.request("POST", "/invocations", f'{{"name": "leaves", "pad": "{PAD}"}}', headers)
-    wait_until(lambda: connections(one) > before, "the request")
+    wait_until(lambda: in_flight(one) > before, "the request")
     leaves.close()
     wait_until(lambda: '"request_id":"leaves"' in one.server.stdout, "nginx noticing")
     stays = send_unread(one, "stays")

@@ -90,7 +90,7 @@ def test_the_queue_and_what_it_refuses_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_expires_in_the_queue_is_counted_as_late(tmp_path: Path) -> None:
-    with gated(tmp_path, MODEL_SERVER_TIMEOUT=1) as one:
+    with gated(tmp_path, MODEL_SERVER_TIMEOUT=2) as one:
         before = samples(one.server)
         one.stuck()
         assert one.send("expired").result().status_code == 503

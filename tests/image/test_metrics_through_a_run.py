@@ -41,7 +41,7 @@ def test_deaths_are_counted_by_cause_and_take_no_counter_and_leave_no_gauge(tmp_
         assert now['longshore_requests_total{status="200"}'] >= 4
         assert now["longshore_request_seconds_count"] == now['longshore_requests_total{status="200"}']
         assert len(list(folder.glob("*.db"))) <= files, "the files of the dead do not pile up"
-        assert now["longshore_workers_ready"] == 1
+        wait_until(lambda: samples(server)["longshore_workers_ready"] == 1, "its being counted")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from app.serving import nginx
+from tests.support.metrics import samples
 from tests.support.server import CHECKOUT, Server, wait_until
 
 PROBLEM = "application/problem+json"
@@ -145,19 +146,24 @@ def test_internal_headers_do_not_reach_the_client(describe: Server) -> None:
     assert not [name for name in describe.post({}).headers if "longshore" in name.lower()]
 
 
-def answering(server: Server, requests_at_once: int, nap: float = 0.2) -> Counter[int]:
-    """How many of these requests, sent at once, each worker answered, by its pid. nap: seconds of each."""
+def answering(server: Server, requests_at_once: int) -> Counter[int]:
+    """How many of these requests each worker answered, by its pid; none before all are there."""
+    all_there = server.ml_root / "model" / "all_there"
+    all_there.unlink(missing_ok=True)
     with ThreadPoolExecutor(requests_at_once) as pool:
-        naps = [{"nap": nap}] * requests_at_once
-        return Counter(response.json()["pid"] for response in pool.map(server.post, naps))
+        try:
+            sent = [pool.submit(server.post, {"until": str(all_there)}) for _ in range(requests_at_once)]
+            wait_until(lambda: samples(server)["longshore_requests_in_flight"] == len(sent), "all requests")
+        finally:
+            all_there.touch()
+        return Counter(response.result().json()["pid"] for response in sent)
 
 
 def test_requests_go_to_the_worker_with_the_fewest(describe: Server) -> None:
     """Kept connections do not pin them to one; see the note in nginx.conf."""
     wait_until(lambda: len(answering(describe, 2)) == 2, "both workers serving")
     for _ in range(5):
-        # Long enough for all four to be there before one ends, on a machine that has much else to do.
-        assert sorted(answering(describe, 4, nap=0.6).values()) == [2, 2]
+        assert sorted(answering(describe, 4).values()) == [2, 2]
 
 
 def test_metrics_count_the_answers_of_all_workers(describe: Server) -> None:

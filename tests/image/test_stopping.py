@@ -86,7 +86,7 @@ def test_a_full_disk_does_not_keep_it_from_draining(slow: Server, short_folder: 
     with small_disk(short_folder, "4m"):
         slow.variables |= {"TMPDIR": short_folder, "MODEL_SERVER_MAX_PAYLOAD_MB": 1}
         with slow as server, ThreadPoolExecutor() as pool:
-            request = in_flight(server, pool, 2)
+            request = in_flight(server, pool, 8)
             fill = ["dd", "if=/dev/zero", f"of={short_folder}/filler"]
             assert "No space left" in subprocess.run(fill, capture_output=True, text=True).stderr
             server.process.send_signal(signal.SIGTERM)

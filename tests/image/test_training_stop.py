@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import wait_until
+from tests.support.server import alive, wait_until
 from tests.support.signals import signal_to_a_thread
 from tests.support.training import Training
 
@@ -116,18 +116,11 @@ def test_a_child_of_a_shell_script_has_its_time_though_the_shell_is_gone(tmp_pat
     assert (job.model_dir / "saved").read_text() == "all"
 
 
-def test_nothing_is_left_running(tmp_path: Path) -> None:
+def test_nothing_is_left_alive(tmp_path: Path) -> None:
     job = Training(tmp_path, "train_leaves_a_process_behind")
     done = job.run()
     assert done.code == 0
-    wait_until(lambda: not running(int(done.stdout)), "the end of the process left behind")
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    wait_until(lambda: not alive(int(done.stdout)), "the end of the process left behind")
 
 
 def test_a_process_that_left_the_group_does_not_hold_up_the_end(tmp_path: Path) -> None:

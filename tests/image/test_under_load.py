@@ -107,7 +107,7 @@ def test_more_than_nginx_has_connections_for_is_refused_and_ping_is_answered(tmp
         model.chmod(0o777)  # the worker may be somebody else
         pool.submit(server.post, {"hold": 10_000})
         wait_until(lambda: any(model.glob("arrived-*")), "its reaching the model")
-        client = OpenLoop(server.port, rate=1000, patience=PATIENCE)
+        client = OpenLoop(server.port, rate=400, patience=PATIENCE)
         running = pool.submit(client.run)
         try:
             more(client, 1000)

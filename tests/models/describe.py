@@ -1,7 +1,10 @@
-"""A well-behaved model that answers with a description of what it was given, after {"nap": seconds}."""
+"""A well-behaved model that answers with a description of what it was given: after {"nap": seconds}, and once
+there is a file {"until": path}.
+"""
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +16,8 @@ def load(model_dir):
 def predict(model, data, context):
     if isinstance(data, dict):
         time.sleep(data.get("nap", 0))
+        while "until" in data and not Path(data["until"]).exists():
+            time.sleep(0.01)
     if context.custom_attributes:
         context.answer_attributes = f"got {context.custom_attributes}"[:1024]
     if isinstance(data, np.ndarray):

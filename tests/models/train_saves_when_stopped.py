@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def train(channels: object, hyperparameters: object, model_dir: Path) -> None:
-    print("training", flush=True)
     try:
+        print("training", flush=True)
         while True:
             time.sleep(1)
     finally:

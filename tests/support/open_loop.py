@@ -137,9 +137,8 @@ class OpenLoop:
 
     def _send(self, due: float) -> None:
         number, self.sent = self.sent, self.sent + 1
-        if self._idle:
-            connection = self._idle.pop()
-        else:
+        connection = self._kept()
+        if connection is None:
             connection = _Connection(socket.socket())
             connection.socket.setblocking(False)
         connection.number, connection.due, connection.late = number, due, time.monotonic() - due
@@ -153,6 +152,19 @@ class OpenLoop:
             return
         self._connections[connection.socket.fileno()] = connection
         self._epoll.register(connection.socket, select.EPOLLOUT)
+
+    def _kept(self) -> _Connection | None:
+        """A connection to use again; one that the server has closed meanwhile is none."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                connection.socket.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                return connection
+            except OSError:
+                pass
+            self._close(connection)
+        return None
 
     def _write(self, connection: _Connection) -> None:
         request = self._request

@@ -7,16 +7,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from longshore.engines.ports import Port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVE = CHECKOUT / "container" / "serve"
@@ -24,10 +26,13 @@ MODELS = CHECKOUT / "tests" / "models"
 PATIENCE = 60  # seconds: the longest any test waits for something that must come
 
 
+_held: deque[Port] = deque(maxlen=100)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody else takes before it is used: of the tests side by side, or because the system gave it."""
+    _held.append(Port())
+    return _held[-1].number
 
 
 def environment(**variables: str | Path | int) -> dict[str, str]:
@@ -181,10 +186,10 @@ class Server:
             try:
                 command = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 if name in command and self.process.pid in _ancestors(pid):
-                    found.append(pid)
+                    found.append((int(_stat(pid)[19]), pid))
             except OSError:
                 continue
-        return sorted(found)
+        return [pid for _, pid in sorted(found)]  # not by pid alone: pids begin anew at 32768
 
     def seen(self) -> str:
         """The logs, and what each process is at: to be shown where a test waits in vain."""
@@ -204,14 +209,19 @@ class Server:
 def alive(pid: int) -> bool:
     """Whether this process still runs; one that has ended and that nobody has reaped does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return _stat(pid)[0] != "Z"
     except OSError:
         return False
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on: the state, the parent, the start as the twentieth."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _ancestors(pid: int) -> list[int]:
     above = []
     while pid > 1:
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        pid = int(_stat(pid)[1])
         above.append(pid)
     return above

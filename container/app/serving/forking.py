@@ -21,9 +21,10 @@ from app import machine
 _SELF = Path("/proc/self")
 # jemalloc's has fork handlers. pyarrow starts it when it is imported: by pandas, and so by scikit-learn.
 _FORK_SAFE = ("jemalloc_bg_thd",)
-# s. A pool that has been closed leaves its threads about to end, as multiprocessing's ThreadPool does, which
-# joblib and so scikit-learn compute on: one time in seven they were still seen right after it.
-_THREADS_END_SECONDS = 0.2
+# A pool that has been closed leaves its threads about to end, as multiprocessing's ThreadPool does, which joblib
+# and so scikit-learn compute on: one time in seven they were still seen right after it. So there is more than
+# one look; a number of them and no time, because the machine may stand still meanwhile.
+_LOOKS, _BETWEEN_LOOKS_SECONDS = 20, 0.01
 _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 
 
@@ -41,9 +42,9 @@ def why_not(before: dict[int, str]) -> str | None:
 
     before: the descriptors() from before the load. What is not imported by now is not imported to ask it.
     """
+    threads = _threads()  # first, because those about to end may close what they have open
     opened = {fd: target for fd, target in descriptors().items() if before.get(fd) != target}
-    until = time.monotonic() + _THREADS_END_SECONDS
-    return _gpu(opened) or _threads(until) or _processes() or _connections(opened) or _pools(until)
+    return _gpu(opened) or threads or _processes() or _connections(opened) or _pools()
 
 
 def _gpu(opened: dict[int, str]) -> str | None:
@@ -54,8 +55,8 @@ def _gpu(opened: dict[int, str]) -> str | None:
     return None if used is None else f"it uses a GPU ({used})"
 
 
-def _threads(until: float) -> str | None:
-    names = _left(_python_threads, until)
+def _threads() -> str | None:
+    names = _left(_python_threads)
     return f"it has started threads ({', '.join(names)})" if names else None
 
 
@@ -68,12 +69,13 @@ def _connections(opened: dict[int, str]) -> str | None:
     """Workers would share a connection, and the place in a file. A file that is mapped is shared well."""
     mapped = {line.split(maxsplit=5)[-1] for line in (_SELF / "maps").read_text().splitlines()}
     for fd, target in opened.items():
-        if target not in mapped and not stat.S_ISCHR(os.fstat(fd).st_mode):
-            return f"it has left {target} open"
+        with contextlib.suppress(OSError):  # closed meanwhile, by a thread that Python does not know
+            if target not in mapped and not stat.S_ISCHR(os.fstat(fd).st_mode):
+                return f"it has left {target} open"
     return None
 
 
-def _pools(until: float) -> str | None:
+def _pools() -> str | None:
     """Threads that Python does not know: OpenMP's, for example.
 
     OpenBLAS ends its own before a fork, and starts them again when they are needed: so one fork comes first.
@@ -82,14 +84,16 @@ def _pools(until: float) -> str | None:
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    count = len(_left(_native_threads, until))
+    count = len(_left(_native_threads))
     return f"native threads run ({count}, of OpenMP for example)" if count else None
 
 
-def _left(running: Callable[[], list[str]], until: float) -> list[str]:
+def _left(running: Callable[[], list[str]]) -> list[str]:
     """What is running once that which is about to end has had the time to."""
-    while (names := running()) and time.monotonic() < until:
-        time.sleep(0.01)
+    for _ in range(_LOOKS):
+        if not (names := running()):
+            break
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
     return names
 
 

@@ -29,8 +29,11 @@ from app.settings import Settings
 
 log = logging.getLogger("model")
 
-# A request that waits in the queue until nginx gives up on it gets the worker's 503 and not nginx's 504.
-_BEFORE_NGINX_SECONDS = 0.1
+# A request that waits in the queue until nginx gives up on it gets the worker's 503 and not nginx's 504, also
+# where the machine stands still for a moment just then: so long before nginx, or this share of the time limit
+# where that is less.
+_BEFORE_NGINX_SECONDS = 0.5
+_BEFORE_NGINX_SHARE = 0.25
 # A request this old has waited before it was read: its client may have gone.
 _OLD_SECONDS = 0.05
 _LONG_TO_READ = 2**20  # bytes: they take about as long as changing threads, or longer
@@ -57,7 +60,7 @@ class ModelRunner:
         self._calls = Calls(witness)
         self._conversions = Conversions(witness)
         self._gate = gate
-        self._patience = settings.timeout - _BEFORE_NGINX_SECONDS
+        self._patience = settings.timeout - min(_BEFORE_NGINX_SECONDS, _BEFORE_NGINX_SHARE * settings.timeout)
         self.at_once = 1
 
     def load(self) -> None:
