@@ -96,16 +96,27 @@ def oom_kills(roots: Roots = Roots()) -> int:
 def children(parent: int) -> set[int]:
     """The pids of this process's children that have not ended, read from /proc."""
     found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = path.read_text()
-        except OSError:
-            continue  # it has just ended
-        # "pid (name) state parent ...": the name may hold spaces and brackets.
-        state, its_parent = text.rpartition(")")[2].split()[:2]
-        if int(its_parent) == parent and state != "Z":
-            found.add(int(path.parent.name))
+    for path in Path("/proc").glob("[0-9]*"):
+        state, its_parent = _state_and_parent(int(path.name)) or ("Z", 0)
+        if its_parent == parent and state != "Z":
+            found.add(int(path.name))
     return found
+
+
+def parent_of(pid: int) -> int | None:
+    """The pid of this process's parent; None where there is no such process."""
+    found = _state_and_parent(pid)
+    return None if found is None else found[1]
+
+
+def _state_and_parent(pid: int) -> tuple[str, int] | None:
+    try:
+        line = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None  # it has just ended
+    # "pid (name) state parent ...": the name may hold spaces and brackets, and be cut within a character.
+    state, parent = line.rpartition(b")")[2].split()[:2]
+    return state.decode(), int(parent)
 
 
 def reaped() -> Iterator[tuple[int, int]]:

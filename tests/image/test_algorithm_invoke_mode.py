@@ -186,7 +186,7 @@ def test_a_task_that_outlasts_its_time_ends_the_program_and_the_next_one_is_done
 ) -> None:
     before = invoked.starts
     child = invoked.gate.with_name("child")
-    given = task(s3, "too-long", f"echo begun >&2; sleep 300 & echo $! > '{child}'; wait", timeout=1)
+    given = task(s3, "too-long", f"echo begun >&2; sleep 300 & echo $! > '{child}'; wait", timeout=3)
     done = result(server, s3, given)
     assert (done["reason"], done["return_code"]) == ("timeout", 1)
     assert done["user_process_last_stderr_lines"] == ["begun"]

@@ -136,7 +136,7 @@ def test_lines_belong_to_the_task_in_whose_time_they_were_written(log: Log, tmp_
     """System 2: stderr of one task shows in the next one's result."""
     go = tmp_path / "go"
     os.mkfifo(go)
-    script = f"echo before >&2; printf unfinished >&2; read line < {go}; echo after >&2; sleep 300"
+    script = f"printf 'before\\nunfinished' >&2; read line < {go}; echo after >&2; sleep 300"
     lines = Lines(None)
     process = Process(program("/bin/sh", "-c", script), lines)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import signal
 import threading
@@ -149,7 +150,7 @@ def test_a_daemon_of_another_user_is_found_by_root_as_containers_have_it() -> No
             def emit(self, record):
                 seen.append(record.getMessage())
         logging.basicConfig(level="INFO", handlers=[Handler()])
-        shell = "setsid sh -c 'echo $$; exec sleep 300' & sleep 0.5"
+        shell = "setsid sleep 300 & echo $!; sleep 0.5"
         wanted = program("/bin/sh", "-c", shell, identity=Identity(uid=65534, gid=65534, groups=()))
         run(wanted, 60, threading.Event(), Lines(None))
         ours = Path("/proc/thread-self/status").read_text().split("Uid:")[1].split()
@@ -264,4 +265,4 @@ def test_no_threads_and_no_descriptors_are_left(lines: Lines) -> None:
     before = held()
     for memory_mb in (None, 300):
         run(program("/bin/true", memory_mb=memory_mb), PATIENCE, NEVER, lines)
-    wait_until(lambda: held() == before, f"{before}")
+    wait_until(lambda: all(map(operator.le, held(), before)), f"no more than {before}")

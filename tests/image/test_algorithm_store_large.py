@@ -194,7 +194,8 @@ def test_an_etag_that_is_not_the_md5_is_not_taken(kind: str, moto: MotoServer, o
     (output / "small").write_bytes(b"small")
     with FaultProxy(moto.url, fault_proxy.first(FlipRequest(), kind)) as proxy:
         store_all(proxy.url, output)
-        assert proxy.count(kind) == {"put": 2, "part": 4}[kind]
+        # The second part need not have been sent when the first one's ETag is seen.
+        assert proxy.count(kind) in {"put": (2,), "part": (3, 4)}[kind]
     for path in ("small", "file"):
         assert moto.get("outputs", path) == (output / path).read_bytes()
 

@@ -79,14 +79,8 @@ def result(response: requests.Response) -> dict[str, Any]:
 
 
 def arrived(server: Server, how_many: int) -> None:
-    """Wait until so many connections to the server are established."""
-    port = f":{server.port:04X}"
-
-    def connections() -> int:
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
-
-    wait_until(lambda: connections() >= how_many, f"{how_many} requests")
+    """Wait until the worker has so many requests."""
+    wait_until(lambda: metric(server, "longshore_requests_in_flight") == how_many, f"{how_many} requests")
 
 
 # Asked for twice

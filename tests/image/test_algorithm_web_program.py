@@ -145,10 +145,10 @@ def test_a_program_that_is_busy_with_a_task_is_healthy(web: Start) -> None:
 
 
 def test_a_program_that_hangs_while_idle_is_not_healthy_and_started_anew(web: Start, tmp_path: Path) -> None:
-    one = web("web_stops_answering.py", tmp_path / "pids", call_seconds=0.3)
+    one = web("web_stops_answering.py", tmp_path / "pids", call_seconds=1.5)
     wait_until(lambda: len(one.health) == 2, "the news")
     assert one.health[1] == (
-        f"The program did not answer GET /health on port {one.port}: no answer within 0.3 s."
+        f"The program did not answer GET /health on port {one.port}: no answer within 1.5 s."
     )
     with pytest.raises(TaskError, match=r"cannot take a task\..*no answer within") as caught:
         one.invoke()

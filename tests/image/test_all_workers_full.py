@@ -133,9 +133,9 @@ def test_a_reload_begins_with_room(tmp_path: Path) -> None:
 
 
 def test_a_queue_too_long_for_an_answer_in_time_is_full_too(tmp_path: Path) -> None:
-    with gated(tmp_path, MODEL_SERVER_TIMEOUT=3) as one:
-        assert one.post("taught", sleep=0.5).status_code == 200
-        sent = [one.pool.submit(one.post, str(number), until="open", sleep=0.5) for number in range(10)]
+    with gated(tmp_path, MODEL_SERVER_TIMEOUT=4) as one:
+        assert one.post("taught", sleep=1.0).status_code == 200
+        sent = [one.pool.submit(one.post, str(number), until="open", sleep=1.0) for number in range(10)]
         wait_until(lambda: refusing(one), "too many")
         assert "The queue is full" in one.post("refused").text
         release(one, "open")

@@ -26,7 +26,7 @@ BATCHES = "gated_batches"
 def test_what_waits_while_the_model_computes_is_the_next_batch(tmp_path: Path, worker_class: str) -> None:
     with gated(tmp_path, BATCHES, MODEL_SERVER_WORKER_CLASS=worker_class) as one:
         sent = {name: one.stuck(name) if name == "a" else one.send(name) for name in "abcde"}
-        one.open()
+        one.open(waiting=4)
         for name, request in sent.items():
             assert request.result().json() == [name]
             assert request.result().headers["X-Batch"] == ("1" if name == "a" else "4")
@@ -36,7 +36,7 @@ def test_what_waits_while_the_model_computes_is_the_next_batch(tmp_path: Path, w
 def test_a_batch_has_at_most_as_many_as_the_setting_says(tmp_path: Path) -> None:
     with gated(tmp_path, BATCHES, MODEL_SERVER_MAX_BATCH_SIZE=2) as one:
         sent = [one.stuck("a"), *(one.send(name) for name in "bcdef")]
-        one.open()
+        one.open(waiting=5)
         assert [request.result().json() for request in sent] == [[name] for name in "abcdef"]
         assert one.calls() == [["a"], ["b", "c"], ["d", "e"], ["f"]]
 
@@ -63,7 +63,7 @@ def test_one_bad_item_fails_alone_in_its_own_words(tmp_path: Path) -> None:
         sent = {name: one.stuck(name) if name == "a" else one.send(name) for name in "abc"}
         bad, broken = one.send("bad", **{"raise": "ValueError"}), one.send("broken", **{"raise": "KeyError"})
         exits = one.send("exits", **{"raise": "SystemExit"})
-        one.open()
+        one.open(waiting=5)
         assert [request.result().json() for request in sent.values()] == [["a"], ["b"], ["c"]]
         assert assert_problem(bad.result(), 422)["detail"] == "bad is bad"
         assert_problem(broken.result(), 500)
@@ -73,7 +73,7 @@ def test_one_bad_item_fails_alone_in_its_own_words(tmp_path: Path) -> None:
 def test_an_exception_in_an_items_place_fails_it_alone_without_another_call(tmp_path: Path) -> None:
     with gated(tmp_path, BATCHES) as one:
         first, good, bad = one.stuck("a"), one.send("b"), one.send("c", refuse=True)
-        one.open()
+        one.open(waiting=2)
         assert (first.result().json(), good.result().json()) == (["a"], ["b"])
         assert assert_problem(bad.result(), 422)["detail"] == "not c"
         assert one.calls() == [["a"], ["b", "c"]]
@@ -87,7 +87,7 @@ def test_a_wrong_answer_of_predict_batch_is_500_for_all_and_the_log_says_what_is
 ) -> None:
     with gated(tmp_path, BATCHES) as one:
         first, *sent = one.stuck("a"), one.send("b", answer=answer), one.send("c")
-        one.open()
+        one.open(waiting=2)
         for request in sent:
             assert_problem(request.result(), 500)
         assert first.result().status_code == 200
@@ -99,7 +99,7 @@ def test_each_item_of_a_batch_is_encoded_as_its_client_accepts(tmp_path: Path) -
     with gated(tmp_path, BATCHES) as one:
         first = one.stuck("a")
         csv, json, neither = one.send("b", "text/csv"), one.send("c"), one.send("d", "image/png")
-        one.open()
+        one.open(waiting=3)
         assert first.result().status_code == 200
         assert csv.result().text == "b\n"
         assert csv.result().headers["Content-Type"].startswith("text/csv")

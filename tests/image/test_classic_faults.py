@@ -105,7 +105,7 @@ def test_as_pid_1_sigterm_drops_what_is_in_flight(tmp_path: Path) -> None:
     with Server(tmp_path, "slow", command=command, MODEL_SERVER_WORKERS=1) as server:
         (serve,) = [pid for pid in server.pids("container/serve") if pid != server.process.pid]
         with ThreadPoolExecutor() as pool:
-            request = pool.submit(server.post, {"sleep": 1.5})
+            request = pool.submit(server.post, {"sleep": 5})
             arrived = "requests_in_flight 1.0"
             wait_until(lambda: arrived in server.get("/metrics").text, "the request's arrival")
             os.kill(serve, signal.SIGTERM)
@@ -185,7 +185,7 @@ def test_a_worker_killed_for_memory_says_no_word(tmp_path: Path) -> None:
 
 def test_nginx_times_out_before_gunicorn(tmp_path: Path) -> None:
     """One setting: nginx waits as long as the worker may take, and says so in the worker's stead."""
-    with Server(tmp_path, "slow", MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=3) as server:
+    with Server(tmp_path, "slow", MODEL_SERVER_WORKERS=1, MODEL_SERVER_TIMEOUT=5) as server:
         assert server.post({"sleep": 2}).status_code == 200
         assert_problem(server.post({"sleep": 10}), 504)
 

@@ -62,6 +62,6 @@ def test_waiting_for_the_model_is_no_hang(tmp_path: Path) -> None:
         ThreadPoolExecutor() as pool,
     ):
         worker = server.workers()
-        answers = list(pool.map(lambda _: server.post({"sleep": 0.8}), range(8)))
+        answers = list(pool.map(lambda _: server.post({"sleep": 1.0}), range(8)))
         assert {answer.status_code for answer in answers} == {200, 503}
         assert server.post({}).json() == worker[0]

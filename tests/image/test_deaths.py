@@ -75,7 +75,7 @@ def test_a_worker_that_dies_in_a_batch_tells_which_requests_were_in_it(tmp_path:
         for name in ("a", "b", "c"):
             one.send(name)
         one.send("d", answer="kill")
-        one.open()
+        one.open(waiting=4)
         line = died(one.server)
         assert (line["batch"], line["computing"]) == (4, ["id-a", "id-b", "id-c", "id-d"])
         assert "computing 4: id-a, id-b, id-c, id-d; in flight: " in line["message"]

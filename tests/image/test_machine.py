@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,16 @@ def test_minus_one_is_no_version_1_quota(tmp_path: Path) -> None:
         "cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }
     assert machine.cpus(tree(tmp_path, files)) == ALL
+
+
+def test_children_are_found_whatever_their_names_are() -> None:
+    """Linux cuts a name after 15 bytes, which may be within a character."""
+    renames = "import sys; open('/proc/self/comm', 'w').write(') Z ' + 'ä' * 9); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", renames], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in machine.children(os.getpid())
+        child.communicate(b"\n")
+    assert child.pid not in machine.children(os.getpid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,16 @@ def test_a_damaged_file_of_a_dead_worker_costs_only_what_it_held(tmp_path: Path)
     assert list(page.folder.iterdir()) == []
     meter_files.write(page.folder / f"counter_{dead}.db", {'["a", "a_total", {}, "text"]': 1.0})
     assert b"a_total 3.5" in page.page()
+
+
+def test_a_process_that_has_the_pid_of_a_dead_worker_does_not_keep_its_gauges(tmp_path: Path) -> None:
+    page = metrics_page.MetricsPage(tmp_path, None, list)
+    alive = os.getppid()
+    meter_files.write(page.folder / f"gauge_livesum_{alive}.db", {'["a", "in_flight", {}, "text"]': 3.0})
+    meter_files.write(page.folder / f"counter_{alive}.db", {'["b", "b_total", {}, "text"]': 2.0})
+    told = page.page()
+    assert b"b_total 2.0" in told and b"in_flight" not in told
+    assert list(page.folder.iterdir()) == []
 
 
 def test_a_worker_that_starts_on_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_one_whose_client_goes_is_left_out_of_the_batch(tmp_path: Path) -> None:
         stays = [one.send("b"), one.send("c")]
         leaves.close()
         wait_until(lambda: '"request_id":"leaves"' in one.server.stdout, "nginx noticing")
-        one.open()
+        one.open(waiting=3)
         assert [sent.result().status_code for sent in (stuck, *stays)] == [200] * 3
         assert one.calls() == [["stuck"], ["b", "c"]]
 
@@ -139,6 +139,6 @@ def test_those_that_keep_a_thread_and_those_that_do_not_have_one_order(
         wait_until(one.calls, "the call")
         for connection, name, way in zip(connections[1:], "abc", ways, strict=True):
             send(one, connection, name, way)
-        one.open()
+        one.open(waiting=3)
         assert [answer(connection)[0] for connection in connections] == [200] * 4
         assert one.calls() == [["stuck"], ["a"], ["b"], ["c"]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from tests.support.metrics import samples
 from tests.support.server import Server, wait_until
 
 
@@ -39,7 +40,11 @@ class Gated:
         wait_until(lambda: [name] in self.calls(), f"the call of {name}")
         return future
 
-    def open(self) -> None:
+    def open(self, waiting: int | None = None) -> None:
+        """Let those that wait for it go on. waiting: not before so many are in the queue behind them."""
+        if waiting is not None:
+            name = "longshore_queue_length"
+            wait_until(lambda: samples(self.server)[name] == waiting, f"{waiting} in the queue")
         (self.folder / "open").touch()
 
     def calls(self) -> list[list[str]]:

@@ -30,7 +30,7 @@ _held: deque[Port] = deque(maxlen=100)
 
 
 def free_port() -> int:
-    """One that nobody else takes before it is used: of the tests side by side, or because the system gave it."""
+    """One that nobody else gets before it is used, neither from the system nor in a test beside this one."""
     _held.append(Port())
     return _held[-1].number
 
@@ -186,7 +186,7 @@ class Server:
             try:
                 command = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 if name in command and self.process.pid in _ancestors(pid):
-                    found.append((int(_stat(pid)[19]), pid))
+                    found.append((int(stat_of(pid)[19]), pid))
             except OSError:
                 continue
         return [pid for _, pid in sorted(found)]  # not by pid alone: pids begin anew at 32768
@@ -209,12 +209,12 @@ class Server:
 def alive(pid: int) -> bool:
     """Whether this process still runs; one that has ended and that nobody has reaped does not."""
     try:
-        return _stat(pid)[0] != "Z"
+        return stat_of(pid)[0] != "Z"
     except OSError:
         return False
 
 
-def _stat(pid: int) -> list[str]:
+def stat_of(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the third on: the state, the parent, the start as the twentieth."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
@@ -222,6 +222,6 @@ def _stat(pid: int) -> list[str]:
 def _ancestors(pid: int) -> list[int]:
     above = []
     while pid > 1:
-        pid = int(_stat(pid)[1])
+        pid = int(stat_of(pid)[1])
         above.append(pid)
     return above

@@ -21,9 +21,9 @@ from app import machine
 _SELF = Path("/proc/self")
 # jemalloc's has fork handlers. pyarrow starts it when it is imported: by pandas, and so by scikit-learn.
 _FORK_SAFE = ("jemalloc_bg_thd",)
-# A pool that has been closed leaves its threads about to end, as multiprocessing's ThreadPool does, which joblib
-# and so scikit-learn compute on: one time in seven they were still seen right after it. So there is more than
-# one look; a number of them and no time, because the machine may stand still meanwhile.
+# A pool that has been closed leaves its threads about to end, as multiprocessing's ThreadPool does, on which
+# joblib and so scikit-learn compute: one time in seven they were still seen right after it. So there is more
+# than one look; a number of them and no time, because the machine may stand still meanwhile.
 _LOOKS, _BETWEEN_LOOKS_SECONDS = 20, 0.01
 _GPUS = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 

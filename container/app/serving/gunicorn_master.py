@@ -43,6 +43,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         self._hangs = Hangs(conf.run_dir, conf.serve_settings.timeout, self.kill_worker)
         self._loop = deaths.CrashLoop(self.cfg.workers)
         self._answered_by_the_dead = 0
+        self._giving_up = False
 
     def start(self) -> None:
         """Listen, and load the model where the workers are to share it: requests wait on the socket."""
@@ -121,17 +122,25 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
             # It may have been killed while it showed its stacks, in the middle of a line: ours are whole.
             print(file=sys.stderr, flush=True)
         if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
-            raise HaltServer("Worker failed to boot.", code)  # it has said why itself
+            self._give_up(code)  # it has said why itself
+            return
         if box.trying_since is not None and worker.aborted:
             message = f"{golden.too_late(conf.serve_settings)} Its stacks are above."
             events.send(conf.run_dir, events.LoadFailed(worker.pid, message))
-            raise HaltServer("Worker failed to boot.", events.LOAD_FAILED_CODE)
+            self._give_up(events.LOAD_FAILED_CODE)
+            return
         self._answered_by_the_dead += box.answered
         # worker.aborted: gunicorn had not heard from it, and asked it to end.
         timed_out = box.timed_out or worker.aborted
         if timed_out or not (worker.told_to_end and code in (0, -signal.SIGTERM, -signal.SIGKILL)):
             self._mourn(worker, code, timed_out)
         box.close()
+
+    def _give_up(self, code: int) -> None:
+        """End, with this exit code. Those that are buried meanwhile have nothing to add."""
+        if not self._giving_up:
+            self._giving_up = True
+            raise HaltServer("Worker failed to boot.", code)
 
     def _mourn(self, worker: Any, code: int, timed_out: bool) -> None:
         out_of_memory = self._oom.explain(code)

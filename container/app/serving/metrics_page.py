@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import meter_files
+from app import machine, meter_files
 from app.serving import tallies
 
 if TYPE_CHECKING:
@@ -169,7 +169,13 @@ def _add(metrics: Iterable[Metric], name: str, labels: dict[str, str], value: fl
 
 def _has_ended(path: Path) -> bool:
     found = _PID.search(path.name)
-    return found is not None and not Path(f"/proc/{found[1]}").exists()
+    return found is not None and not _is_worker(int(found[1]))
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether it is a child of a gunicorn of ours: any other may have got the pid of a dead worker."""
+    parent = machine.parent_of(pid)
+    return parent is not None and machine.parent_of(parent) == os.getpid()
 
 
 def _resident_bytes(pid: int) -> int:

@@ -208,8 +208,8 @@ class Algorithm:
 
         def tell(fraction: float, text: str) -> None:
             record.progress = (fraction, text)
-            gauge.set(fraction)
             log.info("progress: %.0f %% %s", fraction * 100, text)
+            gauge.set(fraction)
 
         context = contextvars.copy_context()  # so that these lines, too, tell whose they are
         with Watch(progress, lambda *now: context.run(tell, *now)):

@@ -30,6 +30,7 @@ _HOST = "127.0.0.1"
 _SECONDS_BETWEEN_CHECKS = 2.0
 _CHECKS_FAILED_TO_RESTART = 3  # in a row
 _SECONDS_BETWEEN_CHECKS_AT_START = (0.1, 1.0)  # the first time, and after a while
+_SECONDS_FOR_LAST_CHECK = 0.25  # without them it would tell of its own lack of time, not of what is wrong
 _LOOK_FOR_STOP = 0.25  # seconds
 _SECONDS_TO_DIE = 1.0  # between the end of a process and that of its connection, whichever is seen first
 _MOST_BACKOFF = 30.0  # seconds between two starts
@@ -153,17 +154,18 @@ class WebProgram:
 
     def _wait_for_health(self, process: Process) -> str | None:
         """None once it is healthy, else why it does not become so."""
-        deadline = process.begun + self._start_seconds
+        last = process.begun + self._start_seconds - _SECONDS_FOR_LAST_CHECK
         pause, longest = _SECONDS_BETWEEN_CHECKS_AT_START
         while True:
-            why_not = self._check(process, min(self._call_seconds, deadline - time.monotonic()))
+            left = max(0.0, last - time.monotonic())
+            why_not = self._check(process, min(self._call_seconds, left + _SECONDS_FOR_LAST_CHECK))
             if why_not is None:
                 return None
-            if (code := process.wait(pause)) is not None:
+            if (code := process.wait(min(pause, max(0.0, last - time.monotonic())))) is not None:
                 return f"The program ended {how_it_ended(code)} before GET /health was answered with 200."
             if self._stopped.is_set():
                 return "The program was stopped while it started."
-            if time.monotonic() >= deadline:
+            if not left:
                 return (
                     f"The program was not healthy {self._start_seconds:g} s after its start. {why_not}"
                     f" A call of /health may take {self._call_seconds:g} s."
@@ -254,6 +256,7 @@ class _Call:
         self.error = f"no answer within {seconds:g} s"
         self.ended = threading.Event()
         self.begun = time.monotonic()
+        self._given_up = False
         self._deadline = self.begun + seconds
         self._connection = http.client.HTTPConnection(_HOST, port, timeout=max(seconds, 0.01))
         threading.Thread(target=self._run, args=(method, path), name="call", daemon=True).start()
@@ -262,6 +265,7 @@ class _Call:
         return max(0.0, self._deadline - time.monotonic())
 
     def give_up(self) -> None:
+        self._given_up = True
         sock = self._connection.sock
         if not self.ended.is_set() and sock is not None:
             with contextlib.suppress(OSError):
@@ -281,7 +285,8 @@ class _Call:
         except TimeoutError:
             pass
         except (OSError, http.client.HTTPException) as error:
-            self.error = f"the connection broke ({str(error) or type(error).__name__})"
+            if not self._given_up:  # else it broke because of that
+                self.error = f"the connection broke ({str(error) or type(error).__name__})"
         finally:
             connection.close()
             self.ended.set()
