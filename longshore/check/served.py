@@ -56,8 +56,7 @@ class Log:
         self._thread.start()
 
     def _collect(self, running: Running) -> None:
-        # A container that is removed, or an engine that has gone, ends its log; others say why.
-        with contextlib.suppress(UserError, FileNotFoundError):
+        with contextlib.suppress(UserError):  # the engine has gone; others say why
             for line in running.lines():
                 self.lines.append(line)
 

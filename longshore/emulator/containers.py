@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from signal import SIGKILL
 
 from longshore.emulator.books import Books
 from longshore.emulator.owners import Owner
@@ -24,6 +25,8 @@ _log = logging.getLogger("longshore.emulator")
 _FLUSH_SECONDS = 0.2  # a line is in CloudWatch Logs this long after it came, at the latest
 _BATCH = 1000  # lines
 _TAIL = 20  # lines kept for a FailureReason
+_END_SECONDS = 5.0  # from SIGKILL to the end of all of it
+_LAST_LINES_SECONDS = 2.0  # from there until all it wrote has come in
 _EVENT_CHARACTERS = 262_144 - 26  # CloudWatch Logs' longest event
 
 
@@ -62,10 +65,16 @@ class Launched:
         return code
 
     def remove(self) -> None:
-        """End and take it away; nothing where that has been done."""
-        self.running.remove()
-        self.all_lines_read(2.0)
-        self._fleet.forget(self)
+        """End and take it away; nothing where that has been done. What it wrote goes with it, so that is read
+        before."""
+        try:
+            with suppress(UserError):  # the engine has gone; remove() does then what can be done
+                self.running.signal(SIGKILL)
+                self.running.wait(_END_SECONDS)
+            self.all_lines_read(_LAST_LINES_SECONDS)
+        finally:
+            self.running.remove()
+            self._fleet.forget(self)
 
     def take_waiting(self) -> list[Line]:
         """The lines that no log has yet."""

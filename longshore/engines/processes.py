@@ -17,6 +17,7 @@ from pathlib import Path
 OWNER = "LONGSHORE_OWNER"
 CONTAINER = "LONGSHORE_CONTAINER"
 _MOST_SECONDS_OF_KILLING = 5.0
+_MOST_SECONDS_OF_EXEC = 1.0
 
 
 def kill(session: int, container: str) -> None:
@@ -73,9 +74,21 @@ def _pids() -> list[int]:
 
 
 def _environ(pid: int) -> list[bytes]:
-    """Empty where it has ended or may not be seen."""
+    """Empty where it has ended or may not be seen.
+
+    In the middle of exec it is empty for a moment, as the command line is; on a busy machine that takes
+    milliseconds. Its end is waited for, or a daemon that is just being started would be overlooked.
+    """
+    folder = Path(f"/proc/{pid}")
+    deadline = time.monotonic() + _MOST_SECONDS_OF_EXEC
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        while not (environment := (folder / "environ").read_bytes()) and time.monotonic() < deadline:
+            (folder / "exe").readlink()  # OSError: a thread of the kernel's, or it has ended
+            if (folder / "cmdline").read_bytes():  # exec is done, if only just now
+                environment = (folder / "environ").read_bytes()
+                break
+            time.sleep(0.001)
+        return environment.split(b"\0")
     except OSError:
         return []
 

@@ -52,7 +52,7 @@ class Spool:
         os.close(self._wake)
 
     def lines(self) -> Iterator[Line]:
-        """From the oldest that is kept; waits for more until close()."""
+        """From the oldest that is kept; waits for more until close(), or until the folder is removed."""
         segment, offset = 0, 0
         while True:
             with self._changed:
@@ -66,8 +66,11 @@ class Spool:
                     if self._ended:
                         return
                     continue
-                # Opened while nothing can take it away; what is open can be read to its end.
-                file = self._path(segment).open("rb")
+                # Opened while no other segment takes its place; what is open can be read to its end.
+                try:
+                    file = self._path(segment).open("rb")
+                except FileNotFoundError:
+                    return
             with file:
                 file.seek(offset)
                 while offset < size:

@@ -146,6 +146,12 @@ def test_what_is_kept_of_the_output_has_a_bound_and_readers_go_on(tmp_path: Path
     assert 100 < len(kept) < 20_000
 
 
+def test_a_reader_ends_where_the_output_has_been_removed(host: Machine) -> None:
+    with host.running("echo first; exec sleep 600") as started:
+        assert next(started.lines()).text == "first"
+    assert list(started.lines()) == []
+
+
 def test_output_that_goes_on_after_all_is_said_to_have_ended_holds_nothing_up(tmp_path: Path) -> None:
     pipes = [os.pipe() for _ in range(2)]
     out, err = (os.fdopen(read, "rb", buffering=0) for read, _ in pipes)
