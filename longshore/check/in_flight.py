@@ -104,12 +104,14 @@ def _wait_for_leave(connection: Connection) -> None:
 @contextlib.contextmanager
 def callers(session: Session, client: Client, payload: Payload, count: int) -> Iterator[list[Exchange]]:
     """So many callers ask again and again. The block begins when there are as many answers; at its end each
-    has its last one. Yields all answers, as they come."""
+    asks once more, and has its last answer. Yields all answers, as they come."""
     answers: list[Exchange] = []
     stop = threading.Event()
 
     def call() -> None:
-        while not stop.is_set():
+        last = False
+        while not last:
+            last = stop.is_set()
             answers.append(client.post(payload.body, payload.content_type))
 
     threads = [threading.Thread(target=call) for _ in range(count)]

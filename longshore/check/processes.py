@@ -70,10 +70,12 @@ def _sockets(pid: int) -> set[str]:
 
 
 def _parent(pid: int) -> int:
+    """0 where it has ended, also where its parent has not asked for its exit code yet."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
     except OSError:
         return 0
+    return 0 if state == "Z" else int(parent)
 
 
 def _memory(pid: int) -> int:

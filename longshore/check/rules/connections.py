@@ -17,6 +17,8 @@ from longshore.check.session import Session
 _IDLE = 64
 _KEPT = 10  # requests on one connection
 _GONE = 20  # clients that go
+_FIRST_PIECE_SECONDS = 0.25  # so that a busy container, too, reads it before the next one comes
+_PIECE_SECONDS = 0.002  # so that each is a packet of its own
 
 
 @rule(
@@ -147,7 +149,7 @@ def in_pieces(session: Session) -> Outcome:
             size = max(1, len(whole) // 12)
             for start in range(0, len(whole), size):
                 connection.send(whole[start : start + size])
-                pause.wait(0.002)  # so that each is a packet of its own
+                pause.wait(_PIECE_SECONDS if start else _FIRST_PIECE_SECONDS)
             answer = connection.answer(
                 "POST /invocations, in 12 pieces", "POST", begun, session.options.patience
             )

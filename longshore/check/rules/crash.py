@@ -49,6 +49,7 @@ class _Crash:
                 raise NotTried(f"a worker cannot be killed from here: {error}") from None
             killed = time.monotonic()
             pause.wait(_POLL_SECONDS)
+        # All callers have asked since: whoever waited in vain for the dead worker was one of them.
         self.patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
         # From now on: a caller may have waited long for its last answer.
         until = time.monotonic() + self.patience

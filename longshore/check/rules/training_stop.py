@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 
 from longshore.check.processes import leaf
@@ -14,6 +15,8 @@ from longshore.check.served import Log
 from longshore.check.session import Session
 from longshore.check.training import Training, Work, run_training
 from longshore.engines.base import Running
+
+_LOOK_SECONDS, _EVERY_SECONDS = 10.0, 0.1  # for a process that a slow start has put off
 
 
 def _interrupted(session: Session, act: Callable[[Running], bool], patience: float) -> Training | None:
@@ -68,10 +71,13 @@ def stops_in_time(session: Session) -> Outcome:
 )
 def killed(session: Session) -> Outcome:
     def kill(running: Running) -> bool:
+        until = time.monotonic() + _LOOK_SECONDS
+        while (victim := leaf(running)) is None:
+            if running.wait(_EVERY_SECONDS) is not None or time.monotonic() > until:
+                return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if (victim := leaf(running)) is not None:
-                os.kill(victim, signal.SIGKILL)
-                return True
+            os.kill(victim, signal.SIGKILL)
+            return True
         return False
 
     training = _interrupted(session, kill, session.options.training_seconds)
