@@ -6,13 +6,15 @@ that it includes, changes.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import BenchError
@@ -38,16 +40,35 @@ def python(wanted: Path, *included: Path, complete: bool = False) -> Path:
     folder = cache() / f"{wanted.stem}-{release}-{hashlib.sha256(text).hexdigest()[:12]}"
     there = folder / "bin" / "python"
     if not (folder / _DONE).exists():
-        print(f"Installing {wanted.stem} in {folder}", file=sys.stderr, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
-        pip = [sys.executable, "-m", "pip", "--python", str(there), "--disable-pip-version-check"]
-        pip += ["install", "--quiet"]
-        if complete:
-            pip += ["--no-deps", "--no-compile"]
-        _run([*pip, "-r", str(wanted)])
-        (folder / _DONE).touch()
+        with _one_at_a_time(folder):
+            if not (folder / _DONE).exists():  # nobody has installed it while this waited
+                _install(wanted, folder, there, complete)
     return there
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Of all processes that want to make this folder: tests run in several."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f"{folder.name}.lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise BenchError(str(error)) from None
+    with lock:
+        yield
+
+
+def _install(wanted: Path, folder: Path, there: Path, complete: bool) -> None:
+    print(f"Installing {wanted.stem} in {folder}", file=sys.stderr, flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+    pip = [sys.executable, "-m", "pip", "--python", str(there), "--disable-pip-version-check"]
+    pip += ["install", "--quiet"]
+    if complete:
+        pip += ["--no-deps", "--no-compile"]
+    _run([*pip, "-r", str(wanted)])
+    (folder / _DONE).touch()
 
 
 def versions(python: Path, packages: Sequence[str]) -> str:

@@ -124,13 +124,12 @@ def test_a_state_survives(tmp_path: Path, how: str) -> None:
     first.put("kept", **{"of/a/key": b"content", "model": archive({"weights": b"42"})})
     name = hosting.endpoint(ModelDataUrl="s3://kept/model")
     pid = pid_of(hosting, name)
-    written = (state / "state").stat().st_mtime_ns
-    first.client("ecr").create_repository(repositoryName="repository")
+    first.client("ecr").create_repository(repositoryName="the-last-change")
     if how == "closed":
         first.close()
         assert not runs(pid)
     else:
-        wait_until(lambda: (state / "state").stat().st_mtime_ns > written, "the change is written")
+        wait_until(lambda: b"the-last-change" in (state / "state").read_bytes(), "the change is written")
         killed(first)
     second = EmulatorProcess(tmp_path, "--state", str(state))
     hosting = Hosting(second)
@@ -139,7 +138,7 @@ def test_a_state_survives(tmp_path: Path, how: str) -> None:
     assert not runs(pid)
     assert second.get("kept", "of/a/key") == b"content"
     (repository,) = second.client("ecr").describe_repositories()["repositories"]
-    assert repository["repositoryName"] == "repository"
+    assert repository["repositoryName"] == "the-last-change"
     assert second.log_lines(f"/aws/sagemaker/Endpoints/{name}", "v1/")
     second.close()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.support.emulator import EmulatorProcess
 
 
 def test_events_are_filtered_by_the_prefix_of_their_stream(emulator: EmulatorProcess) -> None:
     logs = emulator.client("logs")
     logs.create_log_group(logGroupName="filtered")
+    now = int(time.time() * 1000)  # what is older than two weeks would not be kept
     for stream in ("a/1", "a/2", "b/1"):
         logs.create_log_stream(logGroupName="filtered", logStreamName=stream)
-        event = {"timestamp": 1_795_800_000_000, "message": stream}
+        event = {"timestamp": now, "message": stream}
         logs.put_log_events(logGroupName="filtered", logStreamName=stream, logEvents=[event])
 
     def found(prefix: str) -> list[str]:

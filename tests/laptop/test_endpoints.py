@@ -49,8 +49,13 @@ def test_an_endpoint_passes_through_the_real_states_and_shows_what_it_is_made_of
     assert variant["CurrentWeight"] == 1.0
     who = Counter(hosting.invoke(name, "who") for _ in range(10))
     assert sorted(who.values()) == [5, 5]  # in turn
-    hosting.sagemaker.delete_endpoint(EndpointName=name)
-    assert hosting.described(name)["EndpointStatus"] == "Deleting"
+    held = int(next(iter(who)))
+    os.kill(held, signal.SIGSTOP)  # no SIGTERM ends it, so that the endpoint is still there when we look
+    try:
+        hosting.sagemaker.delete_endpoint(EndpointName=name)
+        assert hosting.described(name)["EndpointStatus"] == "Deleting"
+    finally:
+        os.kill(held, signal.SIGCONT)
     wait_until(lambda: name not in hosting.names(), "it goes")
     assert not any(runs(int(pid)) for pid in who)
 

@@ -60,7 +60,7 @@ def test_many_objects_are_in_flight_together_and_shared_by_instances(
     emulator: EmulatorProcess, name: str
 ) -> None:
     emulator.put(name, **{f"in/{number}": b"x" for number in range(12)})
-    transform(emulator, name, {"SECONDS": "0.1"}, count=2, MaxConcurrentTransforms=3, MaxPayloadInMB=1)
+    transform(emulator, name, {"SECONDS": "0.5"}, count=2, MaxConcurrentTransforms=3, MaxPayloadInMB=1)
     completed(emulator, name)
     seen = [requests_seen(emulator, name, f"out/{number}.out") for number in range(12)]
     assert max(one["most"] for one in seen) == 3

@@ -111,7 +111,9 @@ def left_behind(owner: str) -> list[str]:
     """What there is of this owner: processes, folders, containers, networks."""
     left = [f"process {pid}" for pid in processes.living(f"{processes.OWNER}={owner}", [])]
     left += map(str, Path(tempfile.gettempdir()).glob(f"ls-{owner}-*"))
-    left += map(str, Path("/sys/fs/cgroup").rglob(f"ls-{owner}-*"))
+    # Not by rglob, which fails at a folder that goes while it looks: others' containers end at any time.
+    for folder, names, _ in os.walk("/sys/fs/cgroup"):
+        left += [f"{folder}/{name}" for name in names if name.startswith(f"ls-{owner}-")]
     if docker.engine_missing() is None:
         for listing in (("ps", "--all"), ("network", "ls")):
             label = f"label=longshore.owner={owner}"
