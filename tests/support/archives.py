@@ -129,7 +129,9 @@ class Place:
 
 
 def everything(folder: Path) -> list[Path]:
-    """All that is in a folder, links not followed: Path.rglob fails at a link to too long a name."""
+    """All that is in a folder, links not followed: Path.rglob fails at a link to too long a name, and
+    at a folder that goes while it looks.
+    """
     return [Path(where, name) for where, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 

@@ -16,6 +16,7 @@ What it lacks, or does otherwise than S3:
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -144,7 +145,8 @@ class S3Server(_Server):
 
     def leftovers(self) -> list[str]:
         """The files of uploads that have not ended: the server hides them from its lists."""
-        return [str(path) for path in self.folder.rglob(".rclone_temp_*")]
+        found = [Path(where, name) for where, _, names in os.walk(self.folder) for name in names]
+        return [str(path) for path in found if path.name.startswith(".rclone_temp_")]
 
 
 class MotoServer(_Server):
