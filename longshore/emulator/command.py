@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import threading
 from pathlib import Path
 
 import click
-
-# A signal that the kernel gives to another thread does not end what the main thread waits in.
-_LOOK_SECONDS = 0.5
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,9 +40,13 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         raise click.BadParameter(f"it may be one of {', '.join(known)}.", param_hint="--region")
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    ended = threading.Event()
+    # What is written here by a signal is there whichever thread the kernel gave it to, and takes no lock: the
+    # handler runs in the middle of whatever the main thread does.
+    told_to_end, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: None)
     from longshore.emulator.emulator import Emulator
     from longshore.engines.choose import explain
 
@@ -70,7 +71,6 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         if emulator.removed:
             console.print(f"Removed what a killed emulator had left: {', '.join(emulator.removed)}")
         console.print("ready")
-        while not ended.wait(_LOOK_SECONDS):
-            pass
+        os.read(told_to_end, 1)
     finally:
         emulator.close()

@@ -123,9 +123,9 @@ class State:
     def _run(self, books: Books, records: Records) -> None:
         while True:
             self._dirty.wait()
+            self._dirty.clear()  # before the look, because close() sets both
             if self._closed.is_set():
                 return
-            self._dirty.clear()
             self.save(books, records)
             self._closed.wait(_PAUSE_SECONDS)
 

@@ -43,12 +43,14 @@ class DockerContainer:
         if port is None:
             return
         network = self._api.inspect_container(self.name)["NetworkSettings"]
+        # Once it has ended, there is neither an address nor a published port. At port 0 nobody answers; an
+        # empty address would be this machine's, where somebody may listen on that very port.
+        self.address = ("127.0.0.1", 0)
         if isolated:
             (only,) = network["Networks"].values()
-            self.address = (only["IPAddress"], port)
-        else:
-            # None once it has ended; then nobody will answer there, whichever number it is.
-            published = (network["Ports"] or {}).get(f"{port}/tcp") or [{"HostPort": "0"}]
+            if only["IPAddress"]:
+                self.address = (only["IPAddress"], port)
+        elif published := (network["Ports"] or {}).get(f"{port}/tcp"):
             self.address = ("127.0.0.1", int(published[0]["HostPort"]))
 
     def exit_code(self) -> int | None:

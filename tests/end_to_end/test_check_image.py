@@ -153,7 +153,8 @@ def test_what_a_container_needs_and_does_not_get_is_found(
     with Container(with_needs, tmp_path, "--env=NEEDS=nothing") as neighbour:
         address = inspect(neighbour.id)["NetworkSettings"]["IPAddress"]
         given = replace(given, environment={"NEEDS": needs, "NEIGHBOUR": address})
-        assert failed(check(with_needs, given, some)).keys() == {rule}
+        found = check(with_needs, given, some)
+        assert failed(found).keys() == {rule}, {r.rule.id: r.outcome for r in found}
 
 
 def _of_images(image: str, given: Options) -> set[str]:
