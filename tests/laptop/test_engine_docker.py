@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,26 @@ def behind(docker_engine: DockerEngine, door: Door) -> DockerEngine:
         changed.setenv("DOCKER_HOST", door.address)
         assert engine.missing() is None
     return engine
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_one_that_ends_before_its_address_is_asked_for_has_none_where_another_answers(
+    behind: DockerEngine, door: Door, isolated: bool
+) -> None:
+    """The empty one would be this machine's, with whatever listens on that port here."""
+    owner = new_owner("brief")
+    wanted = Container(BUSYBOX, arguments=("true",), owner=owner, isolated=isolated, port=8080)
+    door.jams_after = re.compile(rb"POST \S*/containers/\S+/start ")
+    ended = ("ps", "--quiet", "--filter", f"label=longshore.owner={owner}", "--filter", "status=exited")
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(behind.start, wanted)
+        wait_until(lambda: docker.docker(*ended).stdout, "its end")
+        door.jams_after = None
+        door.free()
+        started = starting.result()
+    assert started.address == ("127.0.0.1", 0)
+    started.remove()
+    assert not left_behind(owner)
 
 
 def test_an_engine_that_stops_halfway_is_said_at_once(behind: DockerEngine, door: Door) -> None:

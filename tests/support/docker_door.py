@@ -17,13 +17,15 @@ _INSPECTS = re.compile(rb"GET \S*/images/\S+/json HTTP/1.1\r\n")
 class Door:
     """A socket of this path, for DOCKER_HOST, open when made. In each state it can come to any other.
 
-    image_bytes: the size that every image has for who looks through it; None for its own.
+    image_bytes: the size that every image has for who looks through it; None for its own. jams_after: a
+    request that is the last to pass.
     """
 
     def __init__(self, path: Path) -> None:
         self.address = f"unix://{path}"
         self._path = path
         self.image_bytes: int | None = None
+        self.jams_after: re.Pattern[bytes] | None = None
         self._lock = threading.Lock()
         self._passable = threading.Event()
         self._connections: list[socket.socket] = []
@@ -94,6 +96,8 @@ class Door:
                     source.sendall(_inspected(data, self.image_bytes))
                 else:
                     target.sendall(data)
+                if self.jams_after is not None and self.jams_after.match(data):
+                    self.jam()
             target.shutdown(socket.SHUT_WR)
 
 
