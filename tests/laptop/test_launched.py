@@ -1,39 +1,36 @@
-"""A container of the emulator's that is taken away: what it wrote before is kept."""
+"""A container of the emulator's that is taken away: what it wrote before is in its log."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from types import SimpleNamespace
-from typing import Any
-
-from longshore.emulator.containers import Launched
-from longshore.engines.base import Line
 from tests.support.engines import Machine
+from tests.support.programs import in_python
+
+# In a process of its own: books are moto's of the whole process.
+_TAKES_IT_AWAY = """
+    import time
+    from longshore.emulator.books import Books
+    from longshore.emulator.containers import Fleet
+    from longshore.emulator.owners import Owner
+    from longshore.engines.base import Container, Mount
+    from longshore.engines.choose import named
+    from pathlib import PosixPath
+
+    owner = Owner()
+    books = Books("123456789012", "us-east-1", owner.folder / "objects")
+    fleet = Fleet(lambda _: named({engine!r}), books, owner)
+    slowly = lambda _: time.sleep(0.5)  # so that the last line is not read when the container has ended
+    launched = fleet.start({container!r}, "/aws/sagemaker/group", "stream", slowly)
+    launched.running.wait(30)
+    launched.remove()
+    print(*launched.tail())
+    fleet.close()
+    books.close()
+    books.shelf.close()
+    owner.close()
+"""
 
 
 def test_what_it_wrote_is_read_before_it_is_taken_away(machine: Machine) -> None:
-    fleet: Any = SimpleNamespace(flush=lambda _: None, forget=lambda _: None)  # all that one asks of it
-
-    def slowly(_: Line) -> None:
-        time.sleep(0.2)  # so that the second line is not read when the container has ended
-
-    started = machine.engine.start(machine.container("echo first; sleep 0.1; echo last"))
-    launched = Launched(started, "group", "stream", fleet, slowly)
-    try:
-        assert started.wait(10) == 0
-    finally:
-        launched.remove()
-    assert launched.tail() == ["first", "last"]
-
-
-def test_it_is_taken_away_though_its_lines_cannot_be_kept(machine: Machine) -> None:
-    def fails(_: Launched) -> None:
-        raise OSError("no room")
-
-    fleet: Any = SimpleNamespace(flush=fails, forget=lambda _: None)
-    started = machine.engine.start(machine.container("exec sleep 600"))
-    launched = Launched(started, "group", "stream", fleet, None)
-    with contextlib.suppress(OSError):
-        launched.remove()
-    assert started.exit_code() == 137
+    container = machine.container("echo first; sleep 0.2; echo last")
+    printed = in_python(_TAKES_IT_AWAY.format(engine=machine.engine.name, container=container))
+    assert printed.split() == ["first", "last"]
