@@ -72,10 +72,11 @@ def _sockets(pid: int) -> set[str]:
 def _parent(pid: int) -> int:
     """0 where it has ended, also where its parent has not asked for its exit code yet."""
     try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        line = Path(f"/proc/{pid}/stat").read_bytes()  # a name in it may be cut within a character
     except OSError:
         return 0
-    return 0 if state == "Z" else int(parent)
+    state, parent = line.rpartition(b")")[2].split()[:2]
+    return 0 if state == b"Z" else int(parent)
 
 
 def _memory(pid: int) -> int:
