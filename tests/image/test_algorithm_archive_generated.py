@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from app.runners.algorithm.archives.archive import Limits
 from app.runners.algorithm.outcome import Reason, TaskError
-from tests.support.archives import COMPRESS, Entries, Place, everything, member, tar_of, tree, zip_of
+from tests.support.archives import COMPRESS, Entries, Place, member, tar_of, tree, zip_of
+from tests.support.files import everything
 
 MIB = 1024 * 1024
 FILES = {"top/x": os.urandom(50), "top/y/\u00fc": b"y" * 600}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 import os
 import signal
 import threading
@@ -17,7 +16,7 @@ from app.runners.algorithm.program.output import Lines
 from app.runners.algorithm.program.process import Ended, Process, Program, how_it_ended, run
 from app.runners.algorithm.program.users import Identity
 from tests.support.programs import as_root_in_a_container, program, runs
-from tests.support.server import PATIENCE, wait_until
+from tests.support.server import PATIENCE, steady, wait_until
 
 NEVER = threading.Event()
 # Both ways in which a program is started: at once, and by way of the one that sets the limit.
@@ -262,7 +261,7 @@ def test_no_threads_and_no_descriptors_are_left(lines: Lines) -> None:
     def held() -> tuple[int, int]:
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
-    before = held()
+    before = steady(held)
     for memory_mb in (None, 300):
         run(program("/bin/true", memory_mb=memory_mb), PATIENCE, NEVER, lines)
-    wait_until(lambda: all(map(operator.le, held(), before)), f"no more than {before}")
+    wait_until(lambda: held() == before, f"{before}")

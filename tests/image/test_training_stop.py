@@ -116,7 +116,7 @@ def test_a_child_of_a_shell_script_has_its_time_though_the_shell_is_gone(tmp_pat
     assert (job.model_dir / "saved").read_text() == "all"
 
 
-def test_nothing_is_left_alive(tmp_path: Path) -> None:
+def test_nothing_is_left_running(tmp_path: Path) -> None:
     job = Training(tmp_path, "train_leaves_a_process_behind")
     done = job.run()
     assert done.code == 0

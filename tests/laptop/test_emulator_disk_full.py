@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.disk import small_disk
 from tests.support.emulator import EmulatorProcess
+from tests.support.files import everything
 from tests.support.hosting import Hosting, archive
 from tests.support.jobs import process, train
 from tests.support.server import wait_until
@@ -88,12 +89,8 @@ def test_a_job_whose_output_has_no_room_fails(disk: Path, kind: str, begin: Any,
     emulator.put("large")
 
     def files() -> set[Path]:
-        """Without the mark of the engine, which stays for what it may have of this emulator's.
-
-        Not by rglob, which fails at a folder that goes while it looks.
-        """
-        found = {Path(folder, name) for folder, _, names in os.walk(disk) for name in names}
-        return {path for path in found if path.name != "uses-host"}
+        """Without the mark of the engine, which stays for what it may have of this emulator's."""
+        return {path for path in everything(disk) if path.is_file() and path.name != "uses-host"}
 
     before = files()
     begin(emulator, "large", 2_500_000, how)

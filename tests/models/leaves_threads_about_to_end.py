@@ -14,7 +14,6 @@ def holds_a_file():
 def load(model_dir):
     threading.Thread(target=holds_a_file).start()
     _thread.start_new_thread(time.sleep, (0.1,))
-    return
 
 
 def predict(model, data):

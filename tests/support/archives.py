@@ -6,7 +6,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import shutil
 import stat
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from app.runners.algorithm.archives.archive import Limits, unpack
+from tests.support.files import everything
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -126,13 +126,6 @@ class Place:
     def files(self) -> dict[str, bytes]:
         """What was unpacked, folders left out."""
         return {path: what for path, what in tree(self.target).items() if isinstance(what, bytes)}
-
-
-def everything(folder: Path) -> list[Path]:
-    """All that is in a folder, links not followed: Path.rglob fails at a link to too long a name, and
-    at a folder that goes while it looks.
-    """
-    return [Path(where, name) for where, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
 def tree(folder: Path) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from longshore.engines import processes
 from longshore.engines.base import HOST_PREFIX, Container, Engine, Mount, Running
 from tests.support import docker
+from tests.support.files import everything
 from tests.support.server import wait_until
 
 BUSYBOX = "busybox:latest"
@@ -111,9 +112,8 @@ def left_behind(owner: str) -> list[str]:
     """What there is of this owner: processes, folders, containers, networks."""
     left = [f"process {pid}" for pid in processes.living(f"{processes.OWNER}={owner}", [])]
     left += map(str, Path(tempfile.gettempdir()).glob(f"ls-{owner}-*"))
-    # Not by rglob, which fails at a folder that goes while it looks: others' containers end at any time.
-    for folder, names, _ in os.walk("/sys/fs/cgroup"):
-        left += [f"{folder}/{name}" for name in names if name.startswith(f"ls-{owner}-")]
+    groups = everything(Path("/sys/fs/cgroup"))
+    left += [str(path) for path in groups if path.name.startswith(f"ls-{owner}-")]
     if docker.engine_missing() is None:
         for listing in (("ps", "--all"), ("network", "ls")):
             label = f"label=longshore.owner={owner}"

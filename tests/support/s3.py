@@ -16,7 +16,6 @@ What it lacks, or does otherwise than S3:
 from __future__ import annotations
 
 import functools
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from tests.support.files import everything
 from tests.support.server import free_port, wait_until
 
 REGION = "us-east-1"
@@ -145,8 +145,7 @@ class S3Server(_Server):
 
     def leftovers(self) -> list[str]:
         """The files of uploads that have not ended: the server hides them from its lists."""
-        found = [Path(where, name) for where, _, names in os.walk(self.folder) for name in names]
-        return [str(path) for path in found if path.name.startswith(".rclone_temp_")]
+        return [str(path) for path in everything(self.folder) if path.name.startswith(".rclone_temp_")]
 
 
 class MotoServer(_Server):

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -26,6 +26,7 @@ MODELS = CHECKOUT / "tests" / "models"
 PATIENCE = 60  # seconds: the longest any test waits for something that must come
 
 
+T = TypeVar("T")
 _held: deque[Port] = deque(maxlen=100)
 
 
@@ -54,6 +55,19 @@ def wait_until(true: Any, what: str, patience: float = PATIENCE, seen: Callable[
             return result
         time.sleep(0.02)
     raise AssertionError(f"waited {patience} s in vain: {what}\n{seen()}".rstrip())
+
+
+def steady(look: Callable[[], T]) -> T:
+    """What it gives twice, a while apart: of what was just ending when it began, nothing is in it."""
+    seen = [look()]
+
+    def again() -> bool:
+        time.sleep(0.1)
+        seen.append(look())
+        return seen[-1] == seen[-2]
+
+    wait_until(again, "no change")
+    return seen[-1]
 
 
 class Server:
