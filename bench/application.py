@@ -46,7 +46,7 @@ def _exchange() -> tuple[float, float]:
     from gunicorn.http import wsgi
     from gunicorn.workers.gthread import TConn
 
-    from app.serving import exchange
+    from longshore_runtime.serving import exchange
 
     config = Config()
     config.set("http_parser", "python")  # as gunicorn_conf.py has it
@@ -82,9 +82,9 @@ def _exchange() -> tuple[float, float]:
 
 def _dispatch() -> tuple[float, float]:
     """Microseconds of one POST through Flask's dispatch, which a hook asks for, and past it."""
-    from app import contract, settings
-    from app.runners import base
-    from app.serving.flask_app import create_app
+    from longshore_runtime import contract, settings
+    from longshore_runtime.runners import base
+    from longshore_runtime.serving.flask_app import create_app
 
     current = settings.load(os.environ)
     runner = base.choose(current, contract.PROGRAM_DIR, lambda _: None)
@@ -116,7 +116,7 @@ def _post(app: Any) -> None:
 
 def _decoding() -> tuple[float, float]:
     """Microseconds of reading the CSV body by pandas, and by our decoder."""
-    from app.runners.model.decoding import decode
+    from longshore_runtime.runners.model.decoding import decode
 
     text = CSV.content.decode()
     return _in_turns(

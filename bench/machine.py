@@ -45,7 +45,7 @@ def describe() -> dict[str, str]:
 
 def default_class() -> str:
     """The worker class that the server takes where none is set, as its own settings say."""
-    code = "from app import settings; print(settings.load({}).worker_class)"
+    code = "from longshore_runtime import settings; print(settings.load({}).worker_class)"
     environ = {**os.environ, "PYTHONPATH": str(CONTAINER), "PYTHONDONTWRITEBYTECODE": "1"}
     return _output(sys.executable, "-c", code, env=environ)
 

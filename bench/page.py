@@ -120,7 +120,7 @@ def _classes(results: Results) -> str:
 `MODEL_SERVER_WORKER_CLASS` is `gthread` (a pool of threads in each worker) or `gevent` (greenlets).
 How they behave with a model that computes stands in [pressure.md](pressure.md). Here the model costs nothing,
 and there are two workers. Stock gthread is Longshore with the threads of gunicorn's own worker class instead
-of those in `container/app/serving/threads.py`.
+of those in `container/longshore_runtime/serving/threads.py`.
 
 """
     rows = []

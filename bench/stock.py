@@ -1,4 +1,4 @@
-"""Our worker with gunicorn's own threads instead of those in container/app/serving/threads.py.
+"""Our worker with gunicorn's own threads instead of those in container/longshore_runtime/serving/threads.py.
 
 `--worker-class bench.stock.StockWorker` makes it what gunicorn starts.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from app.serving.workers import Ours
+from longshore_runtime.serving.workers import Ours
 
 
 class StockWorker(Ours, ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types

@@ -12,11 +12,11 @@ import threading
 import time
 from pathlib import Path
 
-from app import algorithm_settings
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.fetch import Limits, Wanted, fetch
-from app.runners.algorithm.s3.store import store
 from bench.algorithm.jobs import TINY, Job
+from longshore_runtime import algorithm_settings
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.fetch import Limits, Wanted, fetch
+from longshore_runtime.runners.algorithm.s3.store import store
 
 
 def main() -> None:

@@ -190,8 +190,8 @@ def _peer_running(peer: Peer, python: Path, kind: str) -> Iterator[Server]:
 def _fastapi_running(python: Path) -> Iterator[Server]:
     """Two uvicorns, each on a socket where Longshore's nginx.conf looks for a worker's."""
     sys.path.insert(0, str(CONTAINER))
-    from app import settings
-    from app.serving import draining, nginx
+    from longshore_runtime import settings
+    from longshore_runtime.serving import draining, nginx
 
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as name:
         home, port = Path(name), free_port()

@@ -116,8 +116,8 @@ def _serving(results: Results) -> str:
 
 It sums rows: a table of 10 rows and 20 columns of floats, as CSV or as `{{"instances": [[...]]}}`. 64
 connections. FastAPI is behind the same nginx with the same `nginx.conf`, and reads and writes bodies with
-Longshore's own functions, imported from `container/app`. It does nothing else that Longshore does: it has no
-queue, no deadlines, no metrics, and one slow call stops all others of its worker.
+Longshore's own functions, imported from `container/longshore_runtime`. It does nothing else that Longshore
+does: it has no queue, no deadlines, no metrics, and one slow call stops all others of its worker.
 
 ![Requests per second, a model that costs next to nothing](results/serving.svg)
 

@@ -59,7 +59,7 @@ has nothing to do.
 {pages.table(head, rows, right=(0, *range(2, 8)))}
 
 Stock gthread is Longshore with the threads of gunicorn's own worker class instead of those in
-`container/app/serving/threads.py`."""
+`container/longshore_runtime/serving/threads.py`."""
 
 
 def _overload(results: Results) -> str:

@@ -77,7 +77,8 @@ def test_nginx_conf_passes_nginx_t_as_it_stands(image: str) -> None:
 
 def test_a_start_compiles_nothing(image: str) -> None:
     """All it imports has its bytecode in the image, also where the base image brings none of Python's own."""
-    modules = "app.main, app.serving.supervisor, app.serving.predictor, app.training.job, model, gevent"
+    ours = ("main", "serving.supervisor", "serving.predictor", "training.job")
+    modules = ", ".join([*(f"longshore_runtime.{name}" for name in ours), "model", "gevent"])
     run = docker("run", "--rm", image, "python", "-v", "-c", f"import {modules}")
     compiled = [line for line in run.stderr.splitlines() if line.startswith("# code object from ")]
     assert len(compiled) > 100

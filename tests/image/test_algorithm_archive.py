@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.archives.archive import Limits, unpack
-from app.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.archives.archive import Limits, unpack
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from tests.support.archives import COMPRESS, Entries, Place, member, tar_of, tree, zip_of
 from tests.support.disk import small_disk
 

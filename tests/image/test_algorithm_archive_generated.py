@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.runners.algorithm.archives.archive import Limits
-from app.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.archives.archive import Limits
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from tests.support.archives import COMPRESS, Entries, Place, member, tar_of, tree, zip_of
 from tests.support.files import everything
 

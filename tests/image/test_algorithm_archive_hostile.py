@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.archives.archive import Limits
-from app.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.archives.archive import Limits
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from tests.support.archives import COMPRESS, Entries, Place, member, tar_of, tree, zip_of
 
 MIB = 1024 * 1024

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StartError
-from app.runners.algorithm.program.command import environment, from_image, from_text, substituted
-from app.runners.algorithm.program.users import Identity
+from longshore_runtime.errors import StartError
+from longshore_runtime.runners.algorithm.program.command import (
+    environment,
+    from_image,
+    from_text,
+    substituted,
+)
+from longshore_runtime.runners.algorithm.program.users import Identity
 
 SHELL = ("/bin/sh", "-c")
 NONE = object()  # the variable is not set

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.connection import Broken, FileRange, Pool, Response
-from app.runners.algorithm.s3.sockets import Place
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.connection import Broken, FileRange, Pool, Response
+from longshore_runtime.runners.algorithm.s3.sockets import Place
 from tests.support.scripted import Asked, Reply, Scripted, answer, refusal
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from app.runners.algorithm.s3.crew import Crew
+from longshore_runtime.runners.algorithm.s3.crew import Crew
 
 PATIENCE = 30
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from app import logs
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.fetch import Fetched, Limits, Wanted, fetch
+from longshore_runtime import logs
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.fetch import Fetched, Limits, Wanted, fetch
 from tests.support.disk import small_disk
 from tests.support.s3 import MotoServer, S3Server
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.fetch import Limits, Wanted, fetch
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.fetch import Limits, Wanted, fetch
 from tests.support.scripted import Asked, Reply, Scripted, answer, refusal
 
 MIB = 1024 * 1024

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm import folders
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.program.users import Identity
+from longshore_runtime.runners.algorithm import folders
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.program.users import Identity
 from tests.support.hostile import AS_ROOT, NOBODY, as_normal_user, leave_everything_hostile, picture
 
 NOBODY_ELSE = Identity()

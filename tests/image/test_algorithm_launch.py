@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.program.output import Lines
-from app.runners.algorithm.program.process import Program, run
-from app.runners.algorithm.program.users import Identity
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.program.output import Lines
+from longshore_runtime.runners.algorithm.program.process import Program, run
+from longshore_runtime.runners.algorithm.program.users import Identity
 from tests.support.programs import CAP_SETUID, as_root_in_a_container, program
 
 pytestmark = pytest.mark.parametrize("memory_mb", [None, 300])
@@ -119,10 +119,10 @@ def test_a_user_that_the_server_may_not_become(memory_mb: int | None) -> None:
     printed = as_root_in_a_container(
         f"""
         import threading
-        from app.runners.algorithm.outcome import TaskError
-        from app.runners.algorithm.program.output import Lines
-        from app.runners.algorithm.program.process import run
-        from app.runners.algorithm.program.users import Identity
+        from longshore_runtime.runners.algorithm.outcome import TaskError
+        from longshore_runtime.runners.algorithm.program.output import Lines
+        from longshore_runtime.runners.algorithm.program.process import run
+        from longshore_runtime.runners.algorithm.program.users import Identity
         from tests.support.programs import program
         try:
             wanted = program("/bin/true", identity=Identity(uid=1, gid=2), memory_mb={memory_mb})

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.logs import JsonFormatter
-from app.runners.algorithm.program.output import Lines
-from app.runners.algorithm.program.process import Process, run
+from longshore_runtime.logs import JsonFormatter
+from longshore_runtime.runners.algorithm.program.output import Lines
+from longshore_runtime.runners.algorithm.program.process import Process, run
 from tests.support.programs import in_python, program
 from tests.support.server import PATIENCE, wait_until
 
@@ -108,9 +108,9 @@ def test_a_flood_fills_no_memory_and_holds_nobody_up() -> None:
     code = f"""
         import resource, threading
         from pathlib import Path
-        from app import logs
-        from app.runners.algorithm.program.output import Lines
-        from app.runners.algorithm.program.process import run
+        from longshore_runtime import logs
+        from longshore_runtime.runners.algorithm.program.output import Lines
+        from longshore_runtime.runners.algorithm.program.process import run
         from tests.support.programs import program
         from tests.support.server import wait_until
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from app.runners.algorithm.program.output import Lines
-from app.runners.algorithm.program.process import Ended, Process, Program, how_it_ended, run
-from app.runners.algorithm.program.users import Identity
+from longshore_runtime.runners.algorithm.program.output import Lines
+from longshore_runtime.runners.algorithm.program.process import Ended, Process, Program, how_it_ended, run
+from longshore_runtime.runners.algorithm.program.users import Identity
 from tests.support.programs import as_root_in_a_container, program, runs
 from tests.support.server import PATIENCE, steady, wait_until
 
@@ -139,9 +139,9 @@ def test_a_daemon_of_another_user_is_found_by_root_as_containers_have_it() -> No
         """
         import logging, threading
         from pathlib import Path
-        from app.runners.algorithm.program.output import Lines
-        from app.runners.algorithm.program.process import run
-        from app.runners.algorithm.program.users import Identity
+        from longshore_runtime.runners.algorithm.program.output import Lines
+        from longshore_runtime.runners.algorithm.program.process import run
+        from longshore_runtime.runners.algorithm.program.users import Identity
         from tests.support.programs import program, runs
 
         seen = []

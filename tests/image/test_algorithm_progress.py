@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runners.algorithm.program.progress import Progress
+from longshore_runtime.runners.algorithm.program.progress import Progress
 
 
 @pytest.mark.parametrize(

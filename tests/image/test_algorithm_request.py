@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import RequestError
-from app.runners.algorithm import folders
-from app.runners.algorithm.request import Input, Task, parse, parse_many
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.algorithm import folders
+from longshore_runtime.runners.algorithm.request import Input, Task, parse, parse_many
 
 INPUT: dict[str, Any] = {"relative_path": "a/b.mha", "bucket_name": "in", "bucket_key": "k"}
 REQUEST: dict[str, Any] = {

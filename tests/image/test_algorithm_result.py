@@ -11,10 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from app import contract
-from app.runners.algorithm.outcome import Reason
-from app.runners.algorithm.request import Task, parse
-from app.runners.algorithm.result import Output, Reached, Result, answers, decode, encode, sign, valid
+from longshore_runtime import contract
+from longshore_runtime.runners.algorithm.outcome import Reason
+from longshore_runtime.runners.algorithm.request import Task, parse
+from longshore_runtime.runners.algorithm.result import (
+    Output,
+    Reached,
+    Result,
+    answers,
+    decode,
+    encode,
+    sign,
+    valid,
+)
 
 KEY = b"signing key"
 REQUEST: dict[str, Any] = {

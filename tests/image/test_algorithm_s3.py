@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3, FileRange, S3Error, retry
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3, FileRange, S3Error, retry
 from tests.support.s3 import S3Server
 from tests.support.scripted import Asked, Reply, Scripted, answer, refusal
 from tests.support.server import free_port

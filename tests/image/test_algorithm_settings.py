@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app import algorithm_settings, settings
-from app.algorithm_settings import AlgorithmSettings
-from app.errors import StartError
+from longshore_runtime import algorithm_settings, settings
+from longshore_runtime.algorithm_settings import AlgorithmSettings
+from longshore_runtime.errors import StartError
 from tests.support.server import SERVE, environment
 
 

@@ -12,7 +12,7 @@ from botocore.utils import percent_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.runners.algorithm.s3.signing import Keys, Scope, encode_path, encode_query, sign
+from longshore_runtime.runners.algorithm.s3.signing import Keys, Scope, encode_path, encode_query, sign
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)  # no lone surrogates
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)  # two spaces, for example

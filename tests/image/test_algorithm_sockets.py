@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.runners.algorithm.s3.client import S3, Response, S3Error
+from longshore_runtime.runners.algorithm.s3.client import S3, Response, S3Error
 from tests.support.scripted import Scripted, answer
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.output_folder import OutputFolder
-from app.runners.algorithm.s3.store import Stored, store
-from app.runners.algorithm.s3.upload import PART, content_type
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.output_folder import OutputFolder
+from longshore_runtime.runners.algorithm.s3.store import Stored, store
+from longshore_runtime.runners.algorithm.s3.upload import PART, content_type
 from tests.support.s3 import S3Server
 
 MIB = 1024 * 1024

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.store import Stored, store
-from app.runners.algorithm.s3.upload import PART
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.store import Stored, store
+from longshore_runtime.runners.algorithm.s3.upload import PART
 from tests.support import fault_proxy
 from tests.support.fault_proxy import Action, Cut, FaultProxy, FlipRequest, PassOn, Refuse, Request
 from tests.support.s3 import MotoServer, S3Server
@@ -29,8 +29,8 @@ SIZE = PART + 1000
 STORE = """
 import json, sys, threading
 from pathlib import Path
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.store import store
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.store import store
 
 (stored,) = store(S3(), Path(sys.argv[1]), "outputs", "", 16, threading.Event())
 status = Path("/proc/self/status").read_text()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.s3.client import S3
-from app.runners.algorithm.s3.crew import Crew
-from app.runners.algorithm.s3.fetch import Limits, Wanted, fetch
-from app.runners.algorithm.s3.store import Stored, store
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.client import S3
+from longshore_runtime.runners.algorithm.s3.crew import Crew
+from longshore_runtime.runners.algorithm.s3.fetch import Limits, Wanted, fetch
+from longshore_runtime.runners.algorithm.s3.store import Stored, store
 from tests.support import fault_proxy
 from tests.support.fault_proxy import (
     INTERNAL_ERROR,

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from app.errors import StartError
-from app.runners.algorithm.program.users import Identity, parse
+from longshore_runtime.errors import StartError
+from longshore_runtime.runners.algorithm.program.users import Identity, parse
 from tests.support.hostile import AS_ROOT, NOBODY, as_normal_user
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.algorithm.outcome import Reason, TaskError
-from app.runners.algorithm.program.web_program import Invoked, WebProgram
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.program.web_program import Invoked, WebProgram
 from tests.support.programs import program, runs
 from tests.support.server import PATIENCE, free_port, wait_until
 

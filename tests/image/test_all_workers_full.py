@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.serving.fullness import Fullness
-from app.serving.tallies import Tally
+from longshore_runtime.serving.fullness import Fullness
+from longshore_runtime.serving.tallies import Tally
 from tests.image.test_serve import assert_problem
 from tests.support.gated import Gated, gated
 from tests.support.metrics import samples

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import settings
-from app.runners.base import Context
-from app.runners.model import batching
-from app.runners.model.item import Item
-from app.runners.model.runner import _tell_of_idle_settings
+from longshore_runtime import settings
+from longshore_runtime.runners.base import Context
+from longshore_runtime.runners.model import batching
+from longshore_runtime.runners.model.item import Item
+from longshore_runtime.runners.model.runner import _tell_of_idle_settings
 from tests.image.test_serve import assert_problem
 from tests.support.gated import gated
 from tests.support.server import Server, wait_until

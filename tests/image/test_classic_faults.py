@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from app import machine, settings
+from longshore_runtime import machine, settings
 from tests.image.test_serve import assert_problem
 from tests.support.disk import small_disk
 from tests.support.server import CHECKOUT, SERVE, Server, environment, wait_until

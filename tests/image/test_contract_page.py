@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import contract
+from longshore_runtime import contract
 from tests.support.server import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "contract.md").read_text()
@@ -124,5 +124,9 @@ def test_every_file_that_is_named_exists() -> None:
     files = {path for *_, kept in RULES.values() for path in PATH.findall(kept)}
     files |= {path for _, _, kept in table("status", "cause", "file") for path in PATH.findall(kept)}
     assert len(files) > 20
-    missing = [f for f in files if not any((CHECKOUT / top / f).is_file() for top in ("", "container/app"))]
+    missing = [
+        f
+        for f in files
+        if not any((CHECKOUT / top / f).is_file() for top in ("", "container/longshore_runtime"))
+    ]
     assert not missing

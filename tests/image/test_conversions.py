@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.runners.base import Step
-from app.runners.model.conversions import Conversions
-from app.serving.blackbox import BlackBox
+from longshore_runtime.runners.base import Step
+from longshore_runtime.runners.model.conversions import Conversions
+from longshore_runtime.serving.blackbox import BlackBox
 from tests.support.server import Server, wait_until
 
 

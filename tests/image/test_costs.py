@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.runners.model.costs import Costs
+from longshore_runtime.runners.model.costs import Costs
 
 
 def seen(costs: Costs, sizes: list[int], each: float, fixed: float, noise: float = 0.05) -> Costs:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.serving import deaths
-from app.serving.blackbox import BlackBox
+from longshore_runtime.serving import deaths
+from longshore_runtime.serving.blackbox import BlackBox
 from tests.image.test_machine import tree
 from tests.support.gated import gated
 from tests.support.server import Server, alive, wait_until

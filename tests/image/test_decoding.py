@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from app.runners.model import media
-from app.runners.model.decoding import Decoded, decode
+from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.decoding import Decoded, decode
 from tests.support.decoding import refusal
 
 

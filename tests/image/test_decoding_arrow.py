@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import app
-from app.runners.model import media
-from app.runners.model.decoding import decode
+import longshore_runtime
+from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.decoding import decode
 from tests.support.decoding import ARROW_FORMS, TABLE, refusal, written
 
 pa: Any = importlib.import_module("pyarrow")
@@ -64,8 +64,8 @@ def test_where_pyarrow_is_missing_its_types_are_a_415_that_says_what_to_install(
     script = """
 import sys
 sys.modules["pyarrow"] = None  # what Python itself does to forbid an import
-from app.errors import RequestError
-from app.runners.model import decoding, encoding
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model import decoding, encoding
 for kind in ("application/x-parquet", "application/vnd.apache.arrow.stream", "image/png"):
     try:
         decoding.decode(b"x", kind)
@@ -74,7 +74,7 @@ for kind in ("application/x-parquet", "application/vnd.apache.arrow.stream", "im
 print(decoding.decode(b"1,2", "text/csv").data.tolist())
 print(encoding.encode([1], "application/x-parquet, */*;q=0.1", "", None))
 """
-    environment = os.environ | {"PYTHONPATH": str(Path(app.__path__[0]).parent)}
+    environment = os.environ | {"PYTHONPATH": str(Path(longshore_runtime.__path__[0]).parent)}
     command = [sys.executable, "-c", script]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     missing, arrow, other, csv, answer = run.stdout.splitlines()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import RequestError
-from app.runners.model.decoding import decode
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model.decoding import decode
 from tests.support.decoding import outcome, refusal, same
 
 FLOATS = st.floats(width=64)

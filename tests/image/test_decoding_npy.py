@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.runners.model.decoding import decode
+from longshore_runtime.runners.model.decoding import decode
 from tests.support.decoding import header, refusal, saved, with_header
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import RequestError
-from app.runners.model import media
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model import media
 from tests.support.decoding import ARROW_FORMS, TABLE, outcome, saved, with_header, written
 
 KINDS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import longshore
-from app import algorithm_settings, contract, model_settings, settings
+from longshore_runtime import algorithm_settings, contract, model_settings, settings
 from tests.support.server import CHECKOUT
 
 CONFIGURATION = (CHECKOUT / "docs" / "configuration.md").read_text()

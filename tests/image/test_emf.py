@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from app import meter_files
-from app.serving.emf import Emf, quantile
-from app.serving.metrics_page import MetricsPage
+from longshore_runtime import meter_files
+from longshore_runtime.serving.emf import Emf, quantile
+from longshore_runtime.serving.metrics_page import MetricsPage
 from tests.support.gated import gated
 from tests.support.server import CHECKOUT, Server, wait_until
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.runners.model import media
-from app.runners.model.encoding import encode
+from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.encoding import encode
 from tests.support.encoding import CSV_ANSWER, INF, NAN, NESTED, ROWS, Scored, as_type, refusal
 
 pa: Any = importlib.import_module("pyarrow")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import RequestError
-from app.runners.model import media
-from app.runners.model.decoding import decode
-from app.runners.model.encoding import encode
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.decoding import decode
+from longshore_runtime.runners.model.encoding import encode
 from tests.support.encoding import INF, NAN, NESTED, ROWS, Scored, as_type, refusal
 
 pa: Any = importlib.import_module("pyarrow")

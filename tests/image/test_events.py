@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.serving import events, privileges
+from longshore_runtime.serving import events, privileges
 from tests.support.server import Server, wait_until
 
 

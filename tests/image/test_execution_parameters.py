@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import settings
-from app.errors import StartError
-from app.serving import execution_parameters
+from longshore_runtime import settings
+from longshore_runtime.errors import StartError
+from longshore_runtime.serving import execution_parameters
 
 
 def parameters(**environ: object) -> dict[str, object]:

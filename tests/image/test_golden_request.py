@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.model_settings import GOLDEN_TYPES
-from app.runners.model import media
+from longshore_runtime.model_settings import GOLDEN_TYPES
+from longshore_runtime.runners.model import media
 from tests.support.server import CHECKOUT, Server, wait_until
 
 GOLDEN = "MODEL_SERVER_GOLDEN_REQUEST"

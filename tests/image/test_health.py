@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from app.serving import events
-from app.serving.blackbox import BlackBox
-from app.serving.hangs import Hangs
-from app.serving.resources import Resources
+from longshore_runtime.serving import events
+from longshore_runtime.serving.blackbox import BlackBox
+from longshore_runtime.serving.hangs import Hangs
+from longshore_runtime.serving.resources import Resources
 from tests.image.test_machine import tree
 from tests.support.disk import small_disk
 from tests.support.raw_http import connect, statuses

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.server import CHECKOUT
 
-APP = CHECKOUT / "container" / "app"
+APP = CHECKOUT / "container" / "longshore_runtime"
+PACKAGE = "longshore_runtime."
 MODULES = sorted(APP.rglob("*.py"))
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
@@ -63,7 +64,11 @@ def floor(module: str) -> int:
 @pytest.mark.parametrize("path", [m for m in MODULES if name_of(m)], ids=name_of)
 def test_a_module_imports_only_from_its_own_floor_or_below(path: Path) -> None:
     module = name_of(path)
-    ours = {module_of(name.removeprefix("app.")) for name in imports(path) if name.startswith("app.")}
+    ours = {
+        module_of(name.removeprefix("longshore_runtime."))
+        for name in imports(path)
+        if name.startswith("longshore_runtime.")
+    }
     wrong = {other for other in ours if floor(other) > floor(module) and (module, other) not in UPWARDS}
     # serving and training are neighbours, not one on top of the other.
     wrong |= {
@@ -72,7 +77,7 @@ def test_a_module_imports_only_from_its_own_floor_or_below(path: Path) -> None:
     assert not wrong, f"{module} imports {sorted(wrong)}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "app")
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "longshore_runtime")
 def test_the_image_never_imports_the_laptop_nor_boto3_outside_its_one_module(path: Path) -> None:
     tops = {name.split(".")[0] for name in imports(path)}
     assert "longshore" not in tops
@@ -80,7 +85,7 @@ def test_the_image_never_imports_the_laptop_nor_boto3_outside_its_one_module(pat
         assert not tops & {"boto3", "botocore"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "app")
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "longshore_runtime")
 def test_only_the_entry_points_take_the_environment_and_only_settings_reads_it(path: Path) -> None:
     """os.environ may be handed on whole, to settings.load or to a child; no key of it is read elsewhere."""
     for node in ast.walk(ast.parse(path.read_text())):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app import machine
+from longshore_runtime import machine
 
 ALL = len(os.sched_getaffinity(0))
 

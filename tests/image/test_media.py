@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.runners.model import media
+from longshore_runtime.runners.model import media
 
 HEADERS = st.text(st.characters(max_codepoint=255), max_size=60) | st.text(
     '*/,;="\\q.01 acsvtext', max_size=60

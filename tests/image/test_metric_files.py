@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
-from app import meter_files
-from app.serving import metrics_page
+from longshore_runtime import meter_files
+from longshore_runtime.serving import metrics_page
 from tests.support.disk import small_disk
 
 

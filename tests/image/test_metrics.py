@@ -11,8 +11,8 @@ import requests
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.runners.algorithm import metrics as algorithm_metrics
-from app.serving import metrics_page
+from longshore_runtime.runners.algorithm import metrics as algorithm_metrics
+from longshore_runtime.serving import metrics_page
 from tests.support.gated import gated
 from tests.support.metrics import moved, samples
 from tests.support.raw_http import statuses, until_closed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serving import metrics_page
+from longshore_runtime.serving import metrics_page
 from tests.support.gated import gated
 from tests.support.metrics import moved, samples
 from tests.support.server import Server, wait_until

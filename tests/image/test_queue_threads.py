@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import RequestError
-from app.runners.base import Context
-from app.runners.model import batching
-from app.runners.model.calls import Calls
-from app.runners.model.item import Item
-from app.runners.model.queue import ModelQueue
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.base import Context
+from longshore_runtime.runners.model import batching
+from longshore_runtime.runners.model.calls import Calls
+from longshore_runtime.runners.model.item import Item
+from longshore_runtime.runners.model.queue import ModelQueue
 from tests.support.server import PATIENCE, wait_until
 
 

@@ -10,7 +10,7 @@ from gunicorn.config import Config
 from gunicorn.http import wsgi
 from gunicorn.http.parser import RequestParser
 
-from app.serving.workers import worker_class
+from longshore_runtime.serving.workers import worker_class
 
 
 @pytest.fixture(params=["gthread", "gevent"])

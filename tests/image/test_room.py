@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.errors import RequestError
-from app.runners.base import Context
-from app.runners.model.room import Room
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.base import Context
+from longshore_runtime.runners.model.room import Room
 from tests.support.server import PATIENCE, wait_until
 
 CONTEXT = Context(request_id="")

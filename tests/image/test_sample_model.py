@@ -14,7 +14,7 @@ import pytest
 import sklearn.datasets
 
 import model
-from app.runners.model import decoding
+from longshore_runtime.runners.model import decoding
 from tests.support.server import CHECKOUT
 from tests.support.training import Training
 

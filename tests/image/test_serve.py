@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.serving import nginx
+from longshore_runtime.serving import nginx
 from tests.support.metrics import samples
 from tests.support.server import CHECKOUT, Server, wait_until
 

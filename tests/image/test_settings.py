@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app import machine, settings
-from app.errors import StartError
+from longshore_runtime import machine, settings
+from longshore_runtime.errors import StartError
 from tests.support.server import SERVE, environment
 
 

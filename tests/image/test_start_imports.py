@@ -13,10 +13,10 @@ from tests.support.server import CHECKOUT, Server, environment
 
 
 def test_the_supervisor_starts_gunicorn_before_it_imports_what_takes_long() -> None:
-    code = "import sys, app.main, app.serving.supervisor; print(*sys.modules)"
+    code = "import sys, longshore_runtime.main, longshore_runtime.serving.supervisor; print(*sys.modules)"
     environ = environment(PYTHONPATH=CHECKOUT / "container")
     told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
-    assert "app.serving.supervisor" in told.stdout, told.stderr
+    assert "longshore_runtime.serving.supervisor" in told.stdout, told.stderr
     slow = {"werkzeug", "flask", "numpy", "http.server", "http.client", "ssl", "prometheus_client"}
     assert not slow & set(told.stdout.split())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.training import failure
+from longshore_runtime.training import failure
 from tests.support import disk
 from tests.support.training import Training, as_another_user, open_to_all
 

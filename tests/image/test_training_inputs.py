@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.training import environment, inputs
+from longshore_runtime.training import environment, inputs
 from tests.support.training import Training
 
 HYPERPARAMETERS = {

@@ -18,8 +18,8 @@ from tests.support.training import Training
 SHORT_GRACE = """
 import os, sys
 from pathlib import Path
-from app import settings
-from app.training import job
+from longshore_runtime import settings
+from longshore_runtime.training import job
 raise SystemExit(job.run(settings.load(os.environ), Path.cwd(), grace=1))
 """
 

@@ -1,4 +1,4 @@
-"""app.usercode, on which train and serve stand: importing a user's file, and checking its functions."""
+"""Importing a user's file, and checking its functions: usercode.py, on which train and serve stand."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from app.errors import StartError
-from app.usercode import accepts, check_callable, load_module
+from longshore_runtime.errors import StartError
+from longshore_runtime.usercode import accepts, check_callable, load_module
 from tests.support.server import CHECKOUT
 from tests.support.training import as_another_user, open_to_all
 
@@ -65,7 +65,8 @@ def test_a_file_that_may_not_be_read_is_told_with_the_user_id(tmp_path: Path) ->
     file = write(tmp_path, "usercode_secret.py", "")
     file.chmod(0o600)
     open_to_all(tmp_path)
-    code = f"from pathlib import Path; from app.usercode import load_module; load_module(Path({str(file)!r}))"
+    code = "import pathlib; from longshore_runtime import usercode"
+    code += f"; usercode.load_module(pathlib.Path({str(file)!r}))"
     done = subprocess.run(
         as_another_user(sys.executable, "-c", code),
         cwd=CHECKOUT / "container",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app import contract
 from longshore import limits
+from longshore_runtime import contract
 from tests.support.server import CHECKOUT
 
 _LINES = (CHECKOUT / "longshore" / "limits.py").read_text().splitlines()

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from app.runners.algorithm.archives.archive import Limits, unpack
+from longshore_runtime.runners.algorithm.archives.archive import Limits, unpack
 from tests.support.files import everything
 
 if sys.version_info >= (3, 14):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import RequestError
-from app.runners.model import media
-from app.runners.model.decoding import Decoded, decode
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.decoding import Decoded, decode
 
 pa: Any = importlib.import_module("pyarrow")
 parquet: Any = importlib.import_module("pyarrow.parquet")

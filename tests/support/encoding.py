@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from app.errors import RequestError
-from app.runners.model.encoding import encode
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model.encoding import encode
 
 CSV_ANSWER = "text/csv; charset=utf-8"
 NESTED = {"a": {"b": [1]}}

@@ -7,8 +7,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from app.runners.algorithm.program.process import Program
-from app.runners.algorithm.program.users import Identity
+from longshore_runtime.runners.algorithm.program.process import Program
+from longshore_runtime.runners.algorithm.program.users import Identity
 from tests.support.server import CHECKOUT, PATIENCE, environment
 
 PROGRAMS = CHECKOUT / "tests" / "algorithms"

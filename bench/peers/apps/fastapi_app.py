@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from app.runners.model import decoding, encoding
 from bench.models import rowsum
+from longshore_runtime.runners.model import decoding, encoding
 
 app = FastAPI()
 

@@ -1,0 +1,289 @@
+"""The model runner: the user's Python model, in this process.
+
+What is decoded goes through the queue (queue.py): one predict at a time unless the model says that it can do
+more, so that a model need not be thread-safe, and predict_batch for all that waits where the user has one.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence, Sized
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from longshore_runtime import logs
+from longshore_runtime.errors import RequestError, StartError
+from longshore_runtime.model_settings import CONCURRENCY_MAX
+from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
+from longshore_runtime.runners.model import batching, decoding, encoding, loader, media, metrics
+from longshore_runtime.runners.model.calls import Calls, Token
+from longshore_runtime.runners.model.conversions import Conversions
+from longshore_runtime.runners.model.item import Item, Steps, gone, through
+from longshore_runtime.runners.model.queue import ModelQueue
+from longshore_runtime.runners.model.room import Room
+from longshore_runtime.settings import Settings
+
+log = logging.getLogger("model")
+
+# A request that waits in the queue until nginx gives up on it gets the worker's 503 and not nginx's 504, also
+# where the machine stands still for a moment just then: so long before nginx, or this share of the time limit
+# where that is less.
+_BEFORE_NGINX_SECONDS = 0.5
+_BEFORE_NGINX_SHARE = 0.25
+# A request this old has waited before it was read: its client may have gone.
+_OLD_SECONDS = 0.05
+_LONG_TO_READ = 2**20  # bytes: they take about as long as changing threads, or longer
+
+
+class ModelRunner:
+    """Decode, predict, encode. What each may raise, and what becomes of it:
+
+    decode   ValueError: the body cannot be read (400)
+    predict  ValueError: the model refuses this data (422); in predict_batch, an exception in an item's place
+    encode   ValueError: the model cannot answer in this type (406)
+    any      RequestError: as it says; every other exception: the model has failed (500)
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        program_dir: Path,
+        witness: Witness | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self._settings = settings
+        self._program_dir = program_dir
+        self._calls = Calls(witness)
+        self._conversions = Conversions(witness)
+        self._gate = gate
+        self._patience = settings.timeout - min(_BEFORE_NGINX_SECONDS, _BEFORE_NGINX_SHARE * settings.timeout)
+        self.at_once = 1
+
+    def load(self) -> None:
+        self._code = loader.load(self._settings, self._program_dir)
+        self.example = self._code.example
+        self._default_accept = self._settings.default_accept or self._code.default_accept
+        self._model = self._code.load(self._settings.model_dir)
+        model = self._settings.model
+        concurrency = model.concurrency or _allowed_by(self._model)
+        batched = self._code.predict_batch is not None
+        if not batched:
+            _tell_of_idle_settings(self._settings, self._code.path)
+        most = model.max_batch_size if batched else 1
+        self.queue = ModelQueue(
+            self._compute_batch if batched else self._compute_one,
+            self._calls,
+            at_once=concurrency,
+            places=model.max_queue,
+            most=most,
+            delay=model.max_batch_delay_ms / 1000 if batched else 0.0,
+            target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
+            patience=self._patience,
+            gate=self._gate,
+        )
+        self._room = Room(model.max_bodies_mb * 2**20)
+        self.at_once = concurrency * most
+
+    def look(self) -> Step | None:
+        since = self._calls.busy_since()
+        call = None if since is None else Step(since, "a call of the model")
+        return min(filter(None, (call, self._conversions.look())), default=None)
+
+    def drain(self, seconds: float) -> None:
+        """Nothing runs but requests in flight, for which nginx waits."""
+
+    def invoke(self, body: bytes, context: Context) -> Answer:
+        return through(self.steps(body, context), self.queue.settle)
+
+    def steps(self, body: bytes, context: Context) -> Steps[Answer]:
+        """The same in two steps: it yields its item, and wants to go on when that is settled."""
+        deadline = self._admit(context)
+        try:
+            return (yield from self._answer(*self._decode(body, context), context, deadline))
+        finally:
+            metrics.observe_stages(context.stages)
+
+    def invoke_unread(self, body: UnreadBody, context: Context) -> Answer:
+        """The same for a large body, which is read when there is room for it."""
+        deadline = self._admit(context)
+        began = monotonic()
+        try:
+            with self._room.hold(body.size, context, deadline):
+                context.stages["queue"] = monotonic() - began
+                # Held by no variable of ours, so that a body goes when it is decoded.
+                steps = self._answer(*self._decode(self._read(body, context), context), context, deadline)
+                return through(steps, self.queue.settle)
+        finally:
+            metrics.observe_stages(context.stages)
+
+    def _admit(self, context: Context) -> float:
+        """The request's deadline; RequestError where it cannot be met, or the client has gone."""
+        if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
+            raise gone()
+        deadline = context.received + self._patience
+        self.queue.admit(deadline, self._room.waiting)
+        return deadline
+
+    def _read(self, body: UnreadBody, context: Context) -> bytes | bytearray:
+        """A body as bytes for the user's decode; a writable one where an array can be a view of it."""
+        if body.size > _LONG_TO_READ:
+            context.hand_over()
+        is_npy = media.parse(context.content_type).type == media.NPY
+        return body.read_writable() if is_npy and self._code.decode is None else body.read()
+
+    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Steps[Answer]:
+        item = Item(data, context, deadline)
+        del data  # the item's alone from here on, which lets it go when it is computed
+        if not self.queue.settle_now(item):
+            yield item
+        try:
+            prediction = item.result()
+        except ValueError as error:
+            raise _refused(422, "the model refused the data", error) from error
+        finally:
+            until = item.ended if item.began is None else item.began
+            waited = context.stages.get("queue", 0.0) + context.unread
+            context.stages["queue"] = waited + until - item.entered
+            if item.began is not None:
+                context.stages["predict"] = item.ended - item.began
+        log.debug("predicted %.500r", prediction)
+        began = monotonic()
+        try:
+            encoded, content_type = self._encode(prediction, context)
+        except ValueError as error:
+            raise _refused(406, "the prediction could not be encoded", error) from error
+        context.stages["encode"] = monotonic() - began
+        return Answer(encoded, content_type, records)
+
+    def _compute_one(self, items: list[Item]) -> None:
+        (item,) = items
+        call = self._begin((item.context.request_id,))
+        try:
+            item.succeed(self._code.predict(self._model, item.data, item.context))
+        except batching.FAILURES as error:
+            item.fail(error)
+        finally:
+            self._calls.end(call, 1)
+
+    def _begin(self, request_ids: Sequence[str]) -> Token:
+        metrics.observe_batch(len(request_ids))
+        logs.request_id.set(request_ids[0])  # for what the model logs, whoever's thread it runs in
+        return self._calls.begin(request_ids)
+
+    def _compute_batch(self, items: list[Item]) -> None:
+        batching.compute(self._call_batch, items)
+
+    def _call_batch(self, items: list[Item]) -> Any:
+        assert self._code.predict_batch is not None
+        call = self._begin([item.context.request_id for item in items])
+        try:
+            data, contexts = [item.data for item in items], [item.context for item in items]
+            return self._code.predict_batch(self._model, data, contexts)
+        finally:
+            self._calls.end(call, len(items))
+
+    def _decode(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
+        began = monotonic()
+        conversion = self._conversions.begin(began, context.request_id, "a decode")
+        try:
+            decoded = self._decoded(body, context)
+        except ValueError as error:
+            raise _refused(400, "the body could not be decoded", error) from error
+        finally:
+            self._conversions.end(conversion)
+        context.stages["decode"] = monotonic() - began
+        return decoded
+
+    def _decoded(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
+        if self._code.decode is not None:
+            assert isinstance(body, bytes)
+            data = self._code.decode(body, context.content_type, context)
+            if data is not NotImplemented:
+                return data, _count(data)
+        decoded = decoding.decode(body, context.content_type)
+        context.columns = decoded.columns
+        return decoded.data, decoded.records
+
+    def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+        conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
+        try:
+            return self._encoded(prediction, context)
+        finally:
+            self._conversions.end(conversion)
+
+    def _encoded(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+        if self._code.encode is not None:
+            for accept in self._wanted(context):
+                encoded = self._code.encode(prediction, accept, context)
+                if encoded is not NotImplemented:
+                    return _body_and_type(encoded, accept)
+        return encoding.encode(prediction, context.accept, context.content_type, self._default_accept)
+
+    def _wanted(self, context: Context) -> list[str]:
+        """The media types to offer to the user's encode, the caller's favourite first."""
+        default = self._default_accept or media.parse(context.content_type).type or "application/json"
+        ranges = media.acceptable(context.accept) or ["*/*"]
+        return [default if wanted == "*/*" else wanted for wanted in ranges]
+
+
+def _allowed_by(model: object) -> int:
+    """How many predicts at once the loaded model allows by its attribute max_concurrency; 1 without one."""
+    allowed: Any = getattr(model, "max_concurrency", 1)
+    if not isinstance(allowed, int) or isinstance(allowed, bool) or not 1 <= allowed <= CONCURRENCY_MAX:
+        raise StartError(
+            f"the model's max_concurrency ({type(model).__name__})",
+            f"{allowed!r:.100} is not allowed.",
+            f"Make it a whole number from 1 to {CONCURRENCY_MAX}, or set MODEL_SERVER_PREDICT_CONCURRENCY.",
+        )
+    return allowed
+
+
+def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
+    """Say which settings do nothing for want of predict_batch: one line, of whichever process loads first."""
+    names = ", ".join(settings.model.set_for_batches)
+    if not names:
+        return
+    if settings.run_dir is not None:
+        try:
+            (settings.run_dir / "told_of_idle_settings").touch(exist_ok=False)
+        except FileExistsError:
+            return
+        except OSError:
+            pass  # the disk is full: better told by each than a model that is not served
+    log.warning(
+        "%s: set, but without effect: %s has no predict_batch, and each request is computed alone."
+        " Write predict_batch(model, items), or unset this.",
+        names,
+        code,
+    )
+
+
+def _refused(status: int, what: str, error: ValueError) -> RequestError:
+    """The caller gets the exception's own words; the log also gets the line it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
+    log.warning("%s: %s: %.500s (%s)", what, type(error).__name__, error, at)
+    return RequestError(status, str(error) or f"{what[0].upper()}{what[1:]}.")
+
+
+def _count(data: object) -> int:
+    """How many records a body decoded by the user's own code holds: its length, where it has one."""
+    return len(data) if isinstance(data, Sized) and not isinstance(data, (str, bytes, dict)) else 1
+
+
+def _body_and_type(encoded: object, accept: str) -> tuple[bytes, str]:
+    """What the user's encode or output_fn returned: a body, a body and its type, or a whole response."""
+    content_type = accept
+    if isinstance(encoded, Response):
+        return encoded.get_data(), encoded.content_type or accept
+    if isinstance(encoded, tuple) and len(encoded) == 2 and isinstance(encoded[1], str):
+        encoded, content_type = encoded
+    if isinstance(encoded, str):
+        return encoded.encode(), content_type
+    if isinstance(encoded, (bytes, bytearray, memoryview)):
+        return bytes(encoded), content_type
+    raise TypeError(f"encode returned {type(encoded).__name__}: return bytes or str, or (body, content type)")

@@ -1,0 +1,69 @@
+"""gunicorn's configuration: limits come from the one Settings, a worker's life is told to the supervisor.
+
+The user that the workers become is the supervisor's decision, and comes on the command line.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from longshore_runtime import logs, settings
+from longshore_runtime.errors import StartError
+from longshore_runtime.serving import blackbox, events, fullness
+from longshore_runtime.serving import workers as workers_module
+
+serve_settings = settings.load(os.environ)
+if serve_settings.run_dir is None:
+    raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
+run_dir = serve_settings.run_dir
+
+bind = f"unix:{run_dir}/predictor.sock"
+worker_tmp_dir = str(run_dir)
+workers = serve_settings.workers
+worker_class = workers_module.worker_class(serve_settings.worker_class)
+threads = serve_settings.http_threads
+worker_connections = 1024 + threads  # gunicorn wants more than threads
+# A worker that does not even notice the time is stuck in a call that holds the interpreter: gunicorn
+# ends it. That comes after the watchdog, which sees all other hangs and knows more about them.
+timeout = serve_settings.timeout + 5
+graceful_timeout = 25
+# Longer than nginx keeps an idle connection: only nginx closes them, so no request meets a closing one.
+keepalive = 120
+control_socket_disable = True
+# The parser in Python: the compiled one is not published for every Python this project runs on.
+http_parser = "python"
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without types
+    """gunicorn's own lines, in the shape of all others. No access log: nginx writes it."""
+
+    def setup(self, cfg: Any) -> None:
+        logs.configure(serve_settings.log_level)
+        self.error_log.propagate = True
+        self.error_log.setLevel(serve_settings.log_level)
+
+
+logger_class = JsonLogger
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """In gunicorn's master: give the worker the lowest number that no living one has, and its black box."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+    worker.box = blackbox.BlackBox()
+    worker.told_to_end = False
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In the worker, before it loads."""
+    blackbox.mine.adopt(worker.box)
+    fullness.mine.adopt(worker.slot, run_dir)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """In gunicorn's master, when a worker has died of whatever cause."""
+    fullness.mine.gone(worker.slot, run_dir)
+    events.send(run_dir, events.WorkerGone(worker.pid))

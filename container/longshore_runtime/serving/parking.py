@@ -1,0 +1,98 @@
+"""Requests that wait for the model without keeping a thread each.
+
+A request on the short way (exchange.py) that has to wait is parked, and the thread that read it goes on
+reading. What is settled is put here and the bell rung, once for a whole batch: an eventfd in the epoll of
+threads.py, so that the thread that has the turn answers one after the other, in between what it reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from longshore_runtime.runners.model.item import Item
+from longshore_runtime.runners.model.queue import ModelQueue
+from longshore_runtime.serving.turns import turns
+
+
+class Parking:
+    """Of one worker. For the thread that has the turn, but for what says otherwise."""
+
+    def __init__(self, queue: ModelQueue) -> None:
+        self._queue = queue
+        self._settled: deque[Item] = deque()
+        self._rung = False
+        self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        queue.hand_back = self._hand_back
+
+    def park(self, item: Item, resume: Callable[[], None]) -> None:
+        """Resume when the item is settled: at once, where it is refused."""
+        item.resume = resume
+        if not self._queue.enter(item):
+            resume()
+        elif not turns.has():  # it has taken long to decode, and another thread reads by now
+            self._ring()
+
+    def waits(self) -> float | None:
+        """After how many seconds without an event to act().
+
+        Below 0: before the next. None: not before there has been one.
+        """
+        expires = self._queue.expires_in()
+        if expires is None:
+            return None  # nothing waits
+        starts = self._queue.starts_in()
+        return expires if starts is None else min(starts, expires)
+
+    def act(self) -> None:
+        """Refuse what has expired, or else compute."""
+        expires = self._queue.expires_in()
+        if expires is not None and expires <= 0.0:
+            self._queue.expire()
+            return
+        starts = self._queue.starts_in()
+        while starts is not None:
+            parked = contextvars.copy_context().run(self._queue.lead)
+            starts = self._queue.starts_in()
+            if len(parked) == 1 and (starts is None or turns.has()):
+                _resume(parked[0])
+                return  # to read, or to wait for the turn
+            self._hand_back(parked)
+            if turns.has() or (starts is not None and starts > 0.0):
+                return  # the thread that reads, this one or another, will see to it
+
+    def answer_one(self) -> None:
+        """The bell has rung: go on with a request that is settled."""
+        item = self._next()
+        if not self._settled:
+            with contextlib.suppress(BlockingIOError):  # one who had the turn before was here, too
+                os.eventfd_read(self.bell)
+            self._rung = False
+            if self._settled:  # put here in between, by one who thought the bell still rang
+                self._ring()
+        if item is not None:
+            _resume(item)
+
+    def _next(self) -> Item | None:
+        try:
+            return self._settled.popleft()
+        except IndexError:
+            return None
+
+    def _hand_back(self, items: Sequence[Item]) -> None:
+        """From any thread."""
+        self._settled.extend(items)
+        self._ring()
+
+    def _ring(self) -> None:
+        if not self._rung:
+            self._rung = True
+            os.eventfd_write(self.bell, 1)
+
+
+def _resume(item: Item) -> None:
+    assert item.resume is not None
+    item.resume()

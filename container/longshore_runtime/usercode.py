@@ -1,0 +1,109 @@
+"""Import a user's Python file and check the functions asked of it, with a message for each way it can fail.
+
+What is wrong with the file as such (not there, not readable, not Python) and what is wrong with a
+function (not there, wrong parameters) is a StartError. Whatever the user's own code raises while it
+is imported, an ImportError among them, passes untouched: that traceback is theirs and says most.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from longshore_runtime.errors import StartError
+
+# The modules that load_module put in sys.modules: these, and no others, it may replace.
+_loaded: set[str] = set()
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import this file under its own stem, its folder on sys.path, so that it can import its neighbours.
+
+    The module is in sys.modules under that stem, as pickle and multiprocessing need it. The file runs
+    anew at each call. Raises StartError where the file is missing, unreadable, no valid Python, or
+    named like a module that is already imported.
+    """
+    name = path.stem
+    if not path.is_file():
+        raise StartError(
+            str(path),
+            "there is no such file.",
+            "Put your code there, or name your file in SAGEMAKER_PROGRAM.",
+        )
+    if not os.access(path, os.R_OK):
+        raise StartError(str(path), f"user id {os.getuid()} may not read it.", f"Run: chmod a+r {path}")
+    if name in sys.modules and name not in _loaded:
+        raise StartError(
+            str(path), f"its name hides the module '{name}', which is in use.", "Give the file another name."
+        )
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise StartError(str(path), "its name does not end in .py.", "Give it a name that does.")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _loaded.add(name)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, SyntaxError) and error.filename == str(path):
+            raise StartError(
+                f"{path} line {error.lineno}", f"this is not valid Python: {error.msg}.", "Mend that line."
+            ) from None
+        raise
+    return module
+
+
+def check_callable(
+    module: ModuleType, name: str, parameters: tuple[str, ...], optional: int = 0
+) -> Callable[..., Any]:
+    """The module's function of this name, sure to be callable with these parameters, by position.
+
+    The last `optional` of the parameters may be missing from the function; ask accepts() which it
+    takes. Raises StartError where the function is missing, cannot be called, is async (nothing would
+    await it), or takes other parameters.
+    """
+    file = module.__file__ or module.__name__
+    needed = ", ".join(parameters[: len(parameters) - optional])
+    expected = f"def {name}({needed})"
+    function = getattr(module, name, None)
+    if function is None:
+        raise StartError(file, f"it has no function {name}().", f"Write one: {expected}")
+    if not callable(function):
+        raise StartError(
+            file, f"'{name}' is a {type(function).__name__}, not a function.", f"Write it as {expected}"
+        )
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    where = f"{code.co_filename} line {code.co_firstlineno}" if code else file
+    if inspect.iscoroutinefunction(function):
+        raise StartError(where, f"{name}() is async, and nothing awaits it.", f"Write it as {expected}")
+    counts = range(len(parameters) - optional, len(parameters) + 1)
+    if not any(accepts(function, count) for count in counts):
+        nor = f", nor with ({', '.join(parameters)})" if optional else ""
+        raise StartError(
+            where,
+            f"{name}{inspect.signature(function)} cannot be called with ({needed}){nor}.",
+            f"Write it as {expected}",
+        )
+    return function  # type: ignore[no-any-return]  # a module's attribute is Any, callable or not
+
+
+def accepts(function: Callable[..., Any], count: int) -> bool:
+    """Whether the function takes this many arguments by position; True where that cannot be told."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions written in C have no signature
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
