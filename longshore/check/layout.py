@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tarfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from longshore.common.tar import tarfile
 from longshore.errors import UserError
 
 

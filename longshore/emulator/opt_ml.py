@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from longshore.common.tar import tarfile
 from longshore.emulator.books import Books
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
