@@ -57,6 +57,9 @@ bench: setup ## measure beside what this replaces
 image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."
 	docker build --tag $(IMAGE) $(BUILD_OPTIONS) .
 
-clean: ## remove what the commands above made
+# The last two lines: virtualenvs of other tools, for tests and benches; folders of failed and killed tests.
+clean: ## remove what the commands above made, in caches and temporary folders too
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/longshore-bench"
+	rm -rf "$${TMPDIR:-/tmp}/pytest-of-$$(id -un)" "$${TMPDIR:-/tmp}"/longshore-t-*
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import docker
-from tests.support.server import CHECKOUT
+from tests.support import docker, sample
 from tests.support.training import open_to_all
 
 
@@ -23,12 +22,18 @@ def base_image() -> str:
 
 
 @pytest.fixture(scope="session")
-def image(base_image: str) -> Iterator[str]:
-    """The checkout's image. At the end it goes, and no container of it may have been left behind."""
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the template as it is shipped."""
+    return sample.checkout(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture(scope="session")
+def image(base_image: str, shipped: Path) -> Iterator[str]:
+    """The image of the template as it is shipped. It is removed at the end, no container may be left."""
     tag = f"longshore-test:{os.getpid()}"
     # The label makes it another image than the same tests build beside these: containers are found by image.
     options = ("--build-arg", f"BASE_IMAGE={base_image}", "--label", f"of={tag}")
-    built = docker.build(tag, CHECKOUT, *options)
+    built = docker.build(tag, shipped, *options)
     assert built.returncode == 0, built.stdout + built.stderr
     yield tag
     left = docker.containers(tag)
@@ -53,10 +58,9 @@ def trained(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy_of_test_dir(target: Path) -> Path:
-    shutil.copytree(
-        CHECKOUT / "local_test" / "test_dir", target, ignore=shutil.ignore_patterns("model.skops")
-    )
+    shutil.copytree(sample.TEST_DIR, target)
     open_to_all(target.parent)
     for name in ("model", "output"):
+        (target / name).mkdir()
         (target / name).chmod(0o777)
     return target

@@ -20,7 +20,7 @@ from longshore.check.session import Session
 from longshore.engines.choose import choose
 from tests.support.checks import CONTAINERS, failed, options, statuses
 from tests.support.docker import Container, build, docker, inspect
-from tests.support.server import CHECKOUT
+from tests.support.sample import PAYLOAD
 
 BADLY_MADE = """
 ARG BASE_IMAGE
@@ -85,7 +85,7 @@ def check(image: str, given: Options, rules: list[Rule]) -> list[Result]:
 
 def test_our_image_passes(image: str, trained: Path) -> None:
     given = Options(
-        payload=Payload((CHECKOUT / "local_test" / "payload.csv").read_bytes(), CSV, "local_test"),
+        payload=Payload(PAYLOAD.read_bytes(), CSV, "local_test"),
         model=trained / "model",
         training=trained / "input",
     )

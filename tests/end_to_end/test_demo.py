@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.server import CHECKOUT, PATIENCE, environment
+from tests.support import sample
+from tests.support.server import PATIENCE, environment
 
 
 def test_the_demo_trains_serves_and_asks_and_leaves_nothing_running(tmp_path: Path) -> None:
-    for name in ("container", "local_test"):
-        unwanted = shutil.ignore_patterns("__pycache__", "model.skops")
-        shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=unwanted)
-    for name in ("nginx.conf", "requirements.txt"):
-        shutil.copy(CHECKOUT / name, tmp_path)
+    sample.checkout(tmp_path)
     demo = subprocess.run(
         [tmp_path / "local_test" / "demo.sh"],
         cwd="/",

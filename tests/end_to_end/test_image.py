@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import sample
 from tests.support.docker import Container, build, docker, inspect
-from tests.support.server import CHECKOUT
-
-CONTAINER = CHECKOUT / "container"
 
 
 def inside(image: str, *command: str) -> str:
@@ -48,11 +45,10 @@ def test_any_other_command_runs_too(image: str) -> None:
     assert by_hand.stdout.split() == ["/opt/program", "/opt/program/serve", "/opt/program/train"]
 
 
-def test_of_ours_it_holds_container_and_nginx_conf_alone(image: str) -> None:
+def test_of_ours_it_holds_container_and_nginx_conf_alone(image: str, shipped: Path) -> None:
     files = set(inside(image, "find", "/opt/program", "-type", "f", "-not", "-name", "*.pyc").split())
-    caches = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-    ours = {p.relative_to(CONTAINER) for p in CONTAINER.rglob("*") if p.is_file()}
-    ours = {path for path in ours if not caches & set(path.parts)} | {Path("nginx.conf")}
+    container = shipped / "container"
+    ours = {p.relative_to(container) for p in container.rglob("*") if p.is_file()} | {Path("nginx.conf")}
     assert files == {f"/opt/program/{path}" for path in ours}
     assert inside(image, "ls", "/opt").split() == ["ml", "program", "venv"]
 
@@ -88,9 +84,7 @@ def test_a_start_compiles_nothing(image: str) -> None:
 @pytest.fixture
 def copy(tmp_path: Path, image: str) -> Iterator[tuple[Path, str]]:
     """A copy of what the image is built from, to be changed, and a tag for it."""
-    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "nginx.conf"):
-        shutil.copy(CHECKOUT / name, tmp_path)
-    shutil.copytree(CONTAINER, tmp_path / "container", ignore=shutil.ignore_patterns("__pycache__"))
+    sample.checkout(tmp_path)
     tag = f"{image}-copy"
     yield tmp_path, tag
     docker("rmi", tag, check=False)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import CHECKOUT, PATIENCE, free_port, wait_until
+from tests.support import sample
+from tests.support.server import PATIENCE, free_port, wait_until
 
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
     """local_test in a folder of its own, so that the checkout's stays as it is."""
-    shutil.copytree(
-        CHECKOUT / "local_test", tmp_path / "local_test", ignore=shutil.ignore_patterns("model.skops")
-    )
-    return tmp_path / "local_test"
+    return sample.local_test(tmp_path / "local_test")
 
 
 def run(script: Path, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:

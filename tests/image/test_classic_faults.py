@@ -19,6 +19,7 @@ import pytest
 
 from longshore_runtime import machine, settings
 from tests.image.test_serve import assert_problem
+from tests.support import sample
 from tests.support.disk import small_disk
 from tests.support.server import CHECKOUT, SERVE, Server, environment, wait_until
 
@@ -56,10 +57,11 @@ def test_a_short_csv_gets_a_500_html_page(tmp_path: Path) -> None:
     trained = environment(ML_ROOT=tmp_path / "ml", TMPDIR="/tmp")
     data = tmp_path / "ml" / "input" / "data" / "training"
     data.mkdir(parents=True)
-    iris = CHECKOUT / "local_test" / "test_dir" / "input" / "data" / "training" / "iris.csv"
+    iris = sample.TEST_DIR / "input" / "data" / "training" / "iris.csv"
     (data / "iris.csv").write_bytes(iris.read_bytes())
-    subprocess.run([CHECKOUT / "container" / "train"], env=trained, check=True, timeout=120)
-    with Server(tmp_path, None, MODEL_SERVER_WORKERS=1) as server:
+    container = sample.checkout(tmp_path / "shipped") / "container"
+    subprocess.run([container / "train"], env=trained, check=True, timeout=120)
+    with Server(tmp_path, None, command=(str(container / "serve"),), MODEL_SERVER_WORKERS=1) as server:
         problem = assert_problem(server.post("1,2,3\n", "text/csv"), 422)
         assert "4" in str(problem["detail"])
 

@@ -12,7 +12,8 @@ import pytest
 
 from longshore_runtime.model_settings import GOLDEN_TYPES
 from longshore_runtime.runners.model import media
-from tests.support.server import CHECKOUT, Server, wait_until
+from tests.support.sample import PAYLOAD
+from tests.support.server import Server, wait_until
 
 GOLDEN = "MODEL_SERVER_GOLDEN_REQUEST"
 
@@ -137,8 +138,7 @@ def test_a_reload_whose_golden_request_fails_leaves_the_old_model_serving(tmp_pa
 
 
 def test_it_may_be_a_file_sent_as_what_its_name_says(tmp_path: Path) -> None:
-    payload = CHECKOUT / "local_test" / "payload.csv"
-    with server(tmp_path, "works", **{GOLDEN: str(payload)}) as made:
+    with server(tmp_path, "works", **{GOLDEN: str(PAYLOAD)}) as made:
         made.wait_ready()
         assert calls(made)[0][1].startswith("[[5.1 3.5 1.4 0.2]")
 

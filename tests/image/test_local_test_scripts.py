@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.server import CHECKOUT, PATIENCE, environment, free_port, wait_until
+from tests.support import sample
+from tests.support.server import PATIENCE, environment, free_port, wait_until
 
-PARTS = ("container", "local_test", "nginx.conf", "requirements.txt")
 TOOLS = ("bash", "sh", "env", "basename", "dirname", "id", "find", "mkdir", "grep", "cat")
 
 
@@ -23,15 +23,7 @@ class Checkout:
     """A copy of what the scripts need, in a folder whose name has a space; run from another folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder / "a checkout"
-        self.root.mkdir()
-        for part in PARTS:
-            source = CHECKOUT / part
-            if source.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "*.skops")
-                shutil.copytree(source, self.root / part, ignore=ignored)
-            else:
-                shutil.copy(source, self.root / part)
+        self.root = sample.checkout(folder / "a checkout")
         self.scripts = self.root / "local_test"
         self.elsewhere = folder / "elsewhere"
         self.elsewhere.mkdir()

@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-import model
+from longshore_runtime import usercode
 from longshore_runtime.runners.model import decoding
+from tests.support.sample import PAYLOAD, SAMPLE, TEST_DIR
 from tests.support.server import CHECKOUT
 from tests.support.training import Training
 
-TEST_DIR = CHECKOUT / "local_test" / "test_dir"
+model = usercode.load_module(SAMPLE / "container" / "model.py")
 IRIS = TEST_DIR / "input" / "data" / "training" / "iris.csv"
 
 
-def sample(folder: Path) -> Training:
+def laid_out(folder: Path) -> Training:
     job = Training(folder, "sample")
     shutil.copytree(TEST_DIR / "input", job.ml_root / "input")
     return job
@@ -30,7 +31,7 @@ def sample(folder: Path) -> Training:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    job = sample(tmp_path_factory.mktemp("sample"))
+    job = laid_out(tmp_path_factory.mktemp("sample"))
     done = job.run()
     assert done.code == 0, done.stderr
     assert (done.stderr, done.failure) == ("", "")
@@ -50,8 +51,8 @@ def test_the_data_is_the_real_iris_data() -> None:
 
 
 def test_it_names_flowers_from_csv_and_from_both_shapes_of_json(trained: Any) -> None:
-    table = np.loadtxt(CHECKOUT / "local_test" / "payload.csv", delimiter=",")
-    sent = json.loads((CHECKOUT / "local_test" / "payload.json").read_text())
+    table = np.loadtxt(PAYLOAD, delimiter=",")
+    sent = json.loads(PAYLOAD.with_suffix(".json").read_text())
     expected = ["setosa", "virginica", "versicolor"]
     for data in (table, sent, sent["instances"]):
         assert model.predict(trained, data).tolist() == expected
@@ -92,7 +93,7 @@ def test_anything_but_rows_of_four_numbers_is_a_valueerror_that_says_what_to_sen
 
 def test_a_hyperparameter_changes_the_tree(tmp_path: Path, trained: Any) -> None:
     assert trained.get_n_leaves() == 5
-    job = sample(tmp_path)
+    job = laid_out(tmp_path)
     job.config("hyperparameters", {"max_leaf_nodes": "2"})
     assert job.run().code == 0
     assert model.load(job.model_dir).get_n_leaves() == 2
@@ -108,7 +109,7 @@ def test_a_hyperparameter_changes_the_tree(tmp_path: Path, trained: Any) -> None
 def test_a_wrong_hyperparameter_fails_the_training_by_name(
     tmp_path: Path, hyperparameters: dict[str, str], what: str
 ) -> None:
-    job = sample(tmp_path)
+    job = laid_out(tmp_path)
     job.config("hyperparameters", hyperparameters)
     done = job.run()
     assert done.code == 1
@@ -116,7 +117,7 @@ def test_a_wrong_hyperparameter_fails_the_training_by_name(
 
 
 def test_a_channel_without_data_fails_the_training_by_name(tmp_path: Path) -> None:
-    job = sample(tmp_path)
+    job = laid_out(tmp_path)
     (job.ml_root / "input" / "data" / "training" / "iris.csv").unlink()
     done = job.run()
     assert done.code == 1
@@ -124,7 +125,7 @@ def test_a_channel_without_data_fails_the_training_by_name(tmp_path: Path) -> No
 
 
 def test_several_files_are_one_table(tmp_path: Path) -> None:
-    job = sample(tmp_path)
+    job = laid_out(tmp_path)
     file = job.ml_root / "input" / "data" / "training" / "iris.csv"
     lines = file.read_text().splitlines(keepends=True)
     file.with_name("part1.csv").write_text("".join(lines[:80]))
@@ -132,3 +133,14 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     file.unlink()
     assert job.run().code == 0
     assert model.load(job.model_dir).classes_.tolist() == ["setosa", "versicolor", "virginica"]
+
+
+def test_the_template_ships_the_sample() -> None:
+    """Fails where the two copies differ; a user's own model file is no concern of the project's tests."""
+    shipped = CHECKOUT / "container" / "model.py"
+    sampled = SAMPLE / "container" / "model.py"
+    if shipped.read_text().partition("\n")[0] != sampled.read_text().partition("\n")[0]:
+        pytest.skip("container/model.py is not the shipped sample")
+    for path in SAMPLE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            assert (CHECKOUT / path.relative_to(SAMPLE)).read_bytes() == path.read_bytes(), path

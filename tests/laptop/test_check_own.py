@@ -16,16 +16,20 @@ from longshore.check.runner import Result, run
 from longshore.check.session import Session
 from longshore.engines.base import HOST_PREFIX
 from longshore.engines.choose import choose
+from tests.support import sample
 from tests.support.checks import failed
 from tests.support.edges import PORTRAIT, compiled
 from tests.support.s3 import S3Server
-from tests.support.server import CHECKOUT
-
-IMAGE = f"{HOST_PREFIX}{CHECKOUT}"
 
 
-def check(options: Options, *without: Group) -> list[Result]:
-    with Session(choose(IMAGE), IMAGE, options) as session:
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The template as it is shipped."""
+    return f"{HOST_PREFIX}{sample.checkout(tmp_path_factory.mktemp('shipped'))}"
+
+
+def check(image: str, options: Options, *without: Group) -> list[Result]:
+    with Session(choose(image), image, options) as session:
         return run(session, [rule for rule in RULES if rule.group not in without])
 
 
@@ -33,8 +37,8 @@ def not_tried(results: list[Result]) -> dict[str, str]:
     return {r.rule.id: r.outcome.evidence for r in results if r.outcome.status is Status.NOT_TRIED}
 
 
-def test_the_checkout_passes() -> None:
-    results = check(Options())
+def test_the_checkout_passes(image: str) -> None:
+    results = check(image, Options())
     assert failed(results) == {}
     only_in_an_image = {"A4-any-user", "A4-read-only-root", "A5-no-network"}
     # It refuses hyperparameters it does not know, and may be done before it can be stopped.
@@ -59,7 +63,7 @@ def task(tmp_path: Path) -> Iterator[tuple[dict[str, str], Payload]]:
         yield variables, Payload(json.dumps(asked).encode(), JSON, "a test")
 
 
-def test_the_example_passes(task: tuple[dict[str, str], Payload]) -> None:
+def test_the_example_passes(image: str, task: tuple[dict[str, str], Payload]) -> None:
     variables, payload = task
-    results = check(Options(payload=payload, environment=variables), Group.TRAINING, Group.PROCESSING)
+    results = check(image, Options(payload=payload, environment=variables), Group.TRAINING, Group.PROCESSING)
     assert failed(results) == {}

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import CHECKOUT, MODELS, PATIENCE, environment, wait_until
+from tests.support import sample
+from tests.support.server import MODELS, PATIENCE, environment, wait_until
 
 
 def as_another_user(*command: str) -> list[str]:
@@ -59,10 +60,7 @@ class Training:
     """
 
     def __init__(self, folder: Path, model: str | None, **variables: str | Path | int) -> None:
-        self.program_dir = folder / "container"
-        shutil.copytree(
-            CHECKOUT / "container", self.program_dir, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        self.program_dir = sample.container(folder / "container")
         model_file = self.program_dir / "model.py"
         if model is None:
             model_file.unlink()
