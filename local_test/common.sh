@@ -18,6 +18,20 @@ need_port() {
   fi
 }
 
+# need_free_port PORT: fails if something listens there already.
+need_free_port() {
+  if (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+    fail "port $1 is taken: something listens there." "Stop it, or name another port: PORT=$(($1 < 65535 ? $1 + 1 : 8080)) $0"
+  fi
+}
+
+# runs_a_program [IMAGE]: whether the algorithm runner serves, by the environment or by the image's own.
+runs_a_program() {
+  local settings
+  settings=$(env; if (($#)); then docker image inspect --format '{{range .Config.Env}}{{println .}}{{end}}' "$1"; fi)
+  grep -qE '^(RUNNER=algorithm|(ALGORITHM|GRAND_CHALLENGE_COMPONENT)_(COMMAND|CMD_B64J|ENTRYPOINT_B64J)=.)' <<<"$settings"
+}
+
 # need_docker IMAGE: fails unless an engine answers and has this image.
 need_docker() {
   command -v docker >/dev/null ||
@@ -28,11 +42,18 @@ need_docker() {
     fail "there is no image '$1' here." "Build it: docker build -t $1 $root"
 }
 
+# Settings of ours, and of the libraries below us, that a container gets from the environment of the script. The port
+# is the script's to set, and profiles name files that a container does not have.
+passed_on='^(MODEL_SERVER_|SAGEMAKER_|SM_|ALGORITHM_|GRAND_CHALLENGE_COMPONENT_|RUNNER$|LOG_LEVEL$|[A-Z]+_NUM_THREADS$|AWS_)'
+kept_back='^(SAGEMAKER_BIND_TO_PORT|AWS_PROFILE|AWS_DEFAULT_PROFILE|AWS_CONFIG_FILE|AWS_SHARED_CREDENTIALS_FILE)$'
+
 # run_in_docker IMAGE COMMAND [OPTION...]: becomes a container of that image, with test_dir as its /opt/ml.
 run_in_docker() {
-  local image=$1 command=$2
+  local image=$1 command=$2 name
   shift 2
-  need_docker "$image"
+  while read -r name; do
+    [[ ! $name =~ $passed_on || $name =~ $kept_back ]] || set -- --env "$name" "$@"
+  done < <(compgen -e)
   # As you, so that what it writes into test_dir is yours. A rootless engine maps you to root inside.
   if [[ $(docker info --format '{{.SecurityOptions}}') != *rootless* ]]; then
     set -- --user "$(id -u):$(id -g)" "$@"

@@ -24,21 +24,37 @@ log=$(mktemp)
 printf '\n2. Serve it: nginx, gunicorn and Flask, on port %s.\n\n$ PORT=%s local_test/serve_local.sh &\n' "$PORT" "$PORT"
 local_test/serve_local.sh >>"$log" 2>&1 & # appending: several processes write to it
 server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; rm -f "$log"' EXIT
+
+# finish: ends the server; if the demo has failed, shows why, and keeps the server's log.
+# shellcheck disable=SC2329 # the trap calls it
+finish() {
+  local code=$?
+  kill "$server" 2>/dev/null || true
+  wait "$server" || true
+  if ((code == 0)); then
+    rm -f "$log"
+  else
+    printf '\nThe end of the log of the server, which is kept in %s:\n' "$log" >&2
+    tail -n 20 "$log" >&2
+  fi
+  exit "$code"
+}
+trap finish EXIT
 
 for _ in $(seq 300); do
   status=$(curl --silent --noproxy '*' --output /dev/null --write-out '%{http_code}' "http://127.0.0.1:$PORT/ping" || true)
   [[ $status != 200 ]] || break
-  kill -0 "$server" 2>/dev/null || { cat "$log" >&2; fail "the server ended." "Its output above says why."; }
+  kill -0 "$server" 2>/dev/null || fail "the server ended." "Its output below says why."
   sleep 0.1
 done
-[[ $status == 200 ]] || { cat "$log" >&2; fail "no healthy /ping after 30 s." "The server's output above may say why."; }
+[[ $status == 200 ]] || fail "no healthy /ping after 30 s." "The output of the server below may say why."
 printf '$ curl -s -o /dev/null -w "%%{http_code}" http://127.0.0.1:%s/ping\n%s\n' "$PORT" "$status"
 
-printf '\n3. Ask it: three flowers as CSV, then as JSON.\n'
+printf '\n3. Ask it: what is in local_test/payload.csv, then in local_test/payload.json.\n'
 for payload in local_test/payload.csv local_test/payload.json; do
   show cat "$payload"
-  show local_test/predict.sh "$payload"
+  show local_test/predict.sh "$payload" ||
+    fail "the model did not answer $payload." "If the model is yours, put a request that it answers into that file."
   echo
 done
 
@@ -48,5 +64,4 @@ code=0
 wait "$server" || code=$?
 printf 'serve ended with exit code %s. From its log, a JSON object a line:\n' "$code"
 grep -E '"logger": ?"(serve|access)"' "$log" | grep -v '"path":"/ping"'
-trap 'rm -f "$log"' EXIT
 exit "$code"

@@ -9,8 +9,12 @@ set -euo pipefail
 (($# <= 1)) || fail "one image at most." "Usage: $0 [IMAGE]"
 port=${PORT:-8080}
 need_port "$port"
-[[ -n $(find "$test_dir/model" -type f ! -name .gitignore -print -quit 2>/dev/null) ]] ||
-  fail "there is no model in $test_dir/model yet." "Train one: $here/train_local.sh${1:+ $1}"
+need_free_port "$port"
+if (($#)); then need_docker "$1"; fi
+runs_a_program "$@" ||
+  [[ -n $(find "$test_dir/model" -type f ! -name .gitignore -print -quit 2>/dev/null) ]] ||
+  fail "there is no model in $test_dir/model yet." \
+    "Put the files of a finished model there, or train one: $here/train_local.sh${1:+ $1}"
 
 if (($#)); then run_in_docker "$1" serve --publish "127.0.0.1:$port:8080"; fi
 need_python "$root/requirements.txt" "$root/container/requirements.txt"

@@ -9,7 +9,10 @@ set -euo pipefail
 (($# <= 1)) || fail "one image at most." "Usage: $0 [IMAGE]"
 mkdir -p "$test_dir/model" "$test_dir/output"
 
-if (($#)); then run_in_docker "$1" train; fi
+if (($#)); then
+  need_docker "$1"
+  run_in_docker "$1" train
+fi
 need_python "$root/container/requirements.txt"
 export ML_ROOT=$test_dir
 exec "$root/container/train"

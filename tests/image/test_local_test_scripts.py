@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -157,7 +159,43 @@ def test_serve_wants_a_trained_model(checkout: Checkout) -> None:
     done = checkout.run("serve_local.sh", PORT=free_port())
     assert done.returncode == 1
     assert f"there is no model in {checkout.scripts}/test_dir/model yet." in done.stderr
-    assert f"Train one: {checkout.scripts}/train_local.sh" in done.stderr
+    assert "Put the files of a finished model there, or train one: " in done.stderr
+    assert f"{checkout.scripts}/train_local.sh" in done.stderr
+
+
+def test_a_taken_port_is_named_with_the_variable_that_moves_it(trained: Checkout) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = trained.run("serve_local.sh", PORT=port)
+    assert done.returncode == 1
+    assert f"port {port} is taken: something listens there." in done.stderr
+    assert f"PORT={port + 1} " in done.stderr
+    assert "SAGEMAKER_BIND_TO_PORT" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["environment", "image"])
+def test_a_program_in_any_language_is_not_told_to_train_a_model(checkout: Checkout, place: str) -> None:
+    """Served by the algorithm runner, which has no model."""
+    found = "ALGORITHM_COMMAND=true" if place == "image" else "PATH=/bin"
+    path = checkout.only_path(docker=f'[ $1 != image ] || echo "{found}"\n[ $1 != run ] || echo started')
+    variables = {"ALGORITHM_COMMAND": "true"} if place == "environment" else {}
+    done = checkout.run("serve_local.sh", "my-image", PATH=path, PORT=free_port(), **variables)
+    assert (done.stdout, done.stderr, done.returncode) == ("started\n", "", 0)
+
+
+def test_settings_in_front_of_a_script_reach_the_container(checkout: Checkout) -> None:
+    path = checkout.only_path(docker='[ $1 != run ] || printf "%s\\n" "$@"')
+    given = {
+        "MODEL_SERVER_WORKERS": "2",
+        "AWS_REGION": "eu-west-1",
+        "OMP_NUM_THREADS": "1",
+        "RUNNER": "model",
+    }
+    withheld = {"AWS_PROFILE": "mine", "SAGEMAKER_BIND_TO_PORT": "9", "SOMETHING_ELSE": "x"}
+    done = checkout.run("train_local.sh", "my-image", PATH=path, **given, **withheld)
+    arguments = done.stdout.splitlines()
+    passed = {name for flag, name in itertools.pairwise(arguments) if flag == "--env"}
+    assert passed == given.keys(), done.stderr
 
 
 def test_a_failed_training_gives_its_exit_code_and_its_failure_file(checkout: Checkout) -> None:
@@ -230,10 +268,11 @@ def test_the_container_is_started_as_the_caller_on_loopback_only(checkout: Check
     user = [] if rootless else ["--user", f"{os.getuid()}:{os.getgid()}"]
     volume = ["--volume", f"{checkout.scripts}/test_dir:/opt/ml"]
 
+    port = free_port()
     trained = checkout.run("train_local.sh", "my-image", PATH=path)
     assert trained.stdout.splitlines() == ["run", "--rm", *user, *volume, "my-image", "train"]
-    served = checkout.run("serve_local.sh", "my-image", PATH=path, PORT=9001)
-    publish = ["--publish", "127.0.0.1:9001:8080"]
+    served = checkout.run("serve_local.sh", "my-image", PATH=path, PORT=port)
+    publish = ["--publish", f"127.0.0.1:{port}:8080"]
     assert served.stdout.splitlines() == ["run", "--rm", *user, *publish, *volume, "my-image", "serve"]
 
 
