@@ -5,7 +5,7 @@ IMAGE ?= longshore
 TESTS_AT_ONCE ?= 3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
-SHELL_SCRIPTS := $(wildcard *.sh local_test/*.sh) .ci/run
+SHELL_SCRIPTS := $(wildcard *.sh local_test/*.sh .ci/*)
 
 # What the recipes run finds the venv first, as `container/serve` must on a host.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
