@@ -42,5 +42,21 @@ def test_the_places_of_the_queue_are_the_codes_own() -> None:
     assert default.startswith(f"{model_settings.DEFAULT_QUEUE},")
 
 
+def test_the_readmes_figures_are_those_of_the_bench_pages() -> None:
+    """The least and the greatest ratio to the classic stack that the pages' tables of expectations have."""
+    pages = "".join((CHECKOUT / "bench" / page).read_text() for page in ("results.md", "peers.md"))
+    readme = " ".join((CHECKOUT / "README.md").read_text().split())
+    subjects = {
+        "the requests with CSV": r"\| CSV, (?:requests per second|to the classic)",
+        "with JSON": r"\| JSON, (?:requests per second|to the classic)",
+        "with a model that takes several": r"\| batched, [a-zA-Z ]+: to the classic",
+    }
+    for words, row in subjects.items():
+        ratios = [float(ratio) for ratio in re.findall(rf"{row}.*?\| ([0-9.]+) × \|", pages)]
+        said = re.search(rf"([0-9.]+) to ([0-9.]+) times {words}", readme)
+        assert ratios and said, words
+        assert [float(said[1]), float(said[2])] == [round(min(ratios), 1), round(max(ratios), 1)], words
+
+
 def test_the_version_is_that_of_the_package() -> None:
     assert longshore.__version__ == contract.VERSION
