@@ -8,6 +8,6 @@ from __future__ import annotations
 import tarfile
 
 if not hasattr(tarfile, "data_filter"):
-    from backports import tarfile  # type: ignore[no-redef]
+    from backports import tarfile  # type: ignore[attr-defined, import-not-found, no-redef, unused-ignore]
 
 __all__ = ["tarfile"]
