@@ -30,6 +30,11 @@ def cpus(roots: Roots = Roots()) -> int:
     return available
 
 
+def gpus() -> int:
+    """Return the number of NVIDIA devices in this container: one device file each."""
+    return sum(1 for device in Path("/dev").glob("nvidia[0-9]*"))
+
+
 def _quotas(roots: Roots) -> list[float]:
     """Every CPU quota above this process, in CPUs. A file that is missing or says 'max' limits nothing."""
     quotas = []

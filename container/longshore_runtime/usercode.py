@@ -22,12 +22,20 @@ from longshore_runtime.errors import StartError
 _loaded: set[str] = set()
 
 
-def load_module(path: Path) -> ModuleType:
-    """Import this file under its own stem, its folder on sys.path, so that it can import its neighbours.
+def load_module(path: Path, root: Path | None = None) -> ModuleType:
+    """Import this file under its own stem, so that it can import its neighbors.
 
-    The module is in sys.modules under that stem, as pickle and multiprocessing need it. The file runs
-    anew at each call. Raises StartError where the file is missing, unreadable, no valid Python, or
-    named like a module that is already imported.
+    `import utils` works, with the file's folder on sys.path, and so does `from .utils import clean`. The
+    module is in sys.modules under its stem, as pickle and multiprocessing need it. The file runs anew at
+    each call.
+
+    Args:
+        path: the file.
+        root: a folder above it that also goes on sys.path, for `from src.utils import clean`.
+
+    Raises:
+        StartError: the file is missing, unreadable, no valid Python, or named like a module that is
+            already imported.
     """
     name = path.stem
     if not path.is_file():
@@ -42,11 +50,13 @@ def load_module(path: Path) -> ModuleType:
         raise StartError(
             str(path), f"its name hides the module '{name}', which is in use.", "Give the file another name."
         )
-    spec = importlib.util.spec_from_file_location(name, path)
+    # As a package of its folder, so that relative imports find the neighbors.
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     if spec is None or spec.loader is None:
         raise StartError(str(path), "its name does not end in .py.", "Give it a name that does.")
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    for folder in (root, path.parent):
+        if folder is not None and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _loaded.add(name)
@@ -94,6 +104,29 @@ def check_callable(
             f"Write it as {expected}",
         )
     return function  # type: ignore[no-any-return]  # a module's attribute is Any, callable or not
+
+
+def takes_context(function: Callable[..., Any], count: int) -> bool:
+    """Return whether the function wants a Context after `count` arguments.
+
+    It does if it needs that parameter, or calls it a context. Many scripts have a parameter of their own
+    there, with a default: model_fn(model_dir, file_name=None).
+    """
+    if not accepts(function, count + 1):
+        return False
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except ValueError:  # some functions written in C have no signature
+        return True
+    if count >= len(parameters):  # *args
+        return True
+    parameter = parameters[count]
+    return (
+        parameter.kind is parameter.VAR_POSITIONAL
+        or parameter.default is parameter.empty
+        or "context" in parameter.name.lower()
+        or "ctx" in parameter.name.lower()
+    )
 
 
 def accepts(function: Callable[..., Any], count: int) -> bool:

@@ -15,8 +15,8 @@ MODULES = sorted(APP.rglob("*.py"))
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
     ("contract",),
-    ("errors", "machine", "meter_files", "signals"),
-    ("meters", "parse", "variables"),
+    ("errors", "machine", "meter_files", "once", "signals"),
+    ("code_folder", "meters", "parse", "toolkit_context", "variables"),
     ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),

@@ -14,6 +14,7 @@ from werkzeug.datastructures import Headers
 from longshore_runtime import contract
 from longshore_runtime.errors import RequestError
 from longshore_runtime.settings import Settings
+from longshore_runtime.toolkit_context import ToolkitContext
 
 _PART = 2**20  # bytes of a body read at a time
 
@@ -72,7 +73,7 @@ def client_gone() -> RequestError:
 
 
 @dataclass
-class Context:
+class Context(ToolkitContext):
     """One request as a model may see it, and what the model may add to the answer.
 
     Reading: request_id; content_type and accept as they were sent ('' where absent); headers by
@@ -80,7 +81,8 @@ class Context:
     where absent; columns, the names in a CSV body's header, None without one.
     Writing: answer_attributes becomes the answer's X-Amzn-SageMaker-Custom-Attributes (A15), at most
     1,024 ASCII characters; answer_headers are further headers of the answer, but not those of HTTP itself
-    (Content-Length, Transfer-Encoding, Connection, Upgrade) or of nginx (X-Accel-).
+    (Content-Length, Transfer-Encoding, Connection, Upgrade) or of nginx (X-Accel-). answer_status and
+    answer_type, where set, are its status and media type. ToolkitContext has AWS's names for all of these.
     For runners: received is the time.monotonic() at which nginx had the whole request; unread the seconds it
     then waited to be read. stages takes the seconds spent in each stage, for the answer's Server-Timing.
     hand_over is to be called before anything that takes long, so that another thread reads the next request
@@ -95,6 +97,9 @@ class Context:
     columns: tuple[str, ...] | None = None
     answer_attributes: str | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
+    answer_type: str | None = None
+    answer_status: int | None = None
+    answer_phrase: str = ""
     received: float = field(default_factory=monotonic)
     unread: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
@@ -104,11 +109,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A computed answer: its body, the media type of it, and how many records it answers."""
+    """A computed answer: its body, the media type of it, how many records it answers, and its status."""
 
     body: bytes
     content_type: str
     records: int
+    status: int = 200
 
 
 class Step(NamedTuple):

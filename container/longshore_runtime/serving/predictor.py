@@ -172,4 +172,4 @@ def _reply(answer: Answer, context: Context) -> Reply:
             limit = contract.CUSTOM_ATTRIBUTES_MAX
             raise ValueError(f"answer_attributes must be at most {limit} printable ASCII characters")
         headers.append((contract.HEADER_CUSTOM_ATTRIBUTES, context.answer_attributes))
-    return Reply(200, headers, answer.body)
+    return Reply(answer.status, headers, answer.body)

@@ -59,7 +59,7 @@ def variables(settings: Settings, inputs: Inputs, code: Path) -> dict[str, str]:
         "module_name": code.stem,
         "network_interface_name": resources["network_interface_name"],
         "num_cpus": machine.cpus(),
-        "num_gpus": _gpus(),
+        "num_gpus": machine.gpus(),
         "output_data_dir": str(ml_root / "output" / "data"),
         "output_dir": str(ml_root / "output"),
         "output_intermediate_dir": str(ml_root / "output" / "intermediate"),
@@ -97,8 +97,3 @@ def _short_enough(values: dict[str, str]) -> dict[str, str]:
             f"train: {name} is longer than an environment variable can be, and is left out", file=sys.stderr
         )
     return kept
-
-
-def _gpus() -> int:
-    """The NVIDIA devices in this container: one device file each."""
-    return sum(1 for device in Path("/dev").glob("nvidia[0-9]*"))

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from longshore_runtime import code_folder
 from longshore_runtime.errors import StartError
 from longshore_runtime.settings import Settings
 from longshore_runtime.training.inputs import Inputs
@@ -28,14 +29,14 @@ def find(settings: Settings, inputs: Inputs, program_dir: Path) -> Path | None:
             f" {settings.ml_root}/input/data/CHANNEL, in SAGEMAKER_SUBMIT_DIRECTORY.",
         )
     name = settings.program or inputs.platform.get("sagemaker_program")
-    if name is None:
+    if not name:
         return None
-    folders = [Path(submitted)] if submitted else []
+    folders = [code_folder.unpacked(Path(submitted), None)] if submitted else []
     folders += [settings.ml_root / "code", program_dir]
     for folder in folders:
-        file = folder / str(name)
-        if file.is_file():
-            return file.absolute()
+        for file_name in code_folder.names(str(name)):
+            if (folder / file_name).is_file():
+                return (folder / file_name).absolute()
     raise StartError(
         f"SAGEMAKER_PROGRAM '{name}'",
         f"there is no such file in {', '.join(map(str, folders))}.",

@@ -124,7 +124,8 @@ def _ranges(accept: str) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(ranges, key=lambda wanted: (-wanted[1], -_specificity(wanted[0]))))
 
 
-def _matches(media_range: str, kind: str) -> bool:
+def matches(media_range: str, kind: str) -> bool:
+    """Return whether a range in lower case covers this canonical type."""
     if media_range.endswith("/*"):
         return media_range == "*/*" or kind.startswith(media_range[:-1])
     return canonical(media_range) == kind
@@ -135,5 +136,5 @@ def _specificity(media_range: str) -> int:
 
 
 def _most_specific(ranges: tuple[tuple[str, float], ...], kind: str) -> tuple[str, float] | None:
-    matching = (wanted for wanted in ranges if _matches(wanted[0], kind))
+    matching = (wanted for wanted in ranges if matches(wanted[0], kind))
     return max(matching, key=lambda wanted: _specificity(wanted[0]), default=None)

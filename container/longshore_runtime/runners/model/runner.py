@@ -15,7 +15,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from longshore_runtime import logs
+from longshore_runtime import logs, once
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.model_settings import CONCURRENCY_MAX
 from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
@@ -157,7 +157,8 @@ class ModelRunner:
         except ValueError as error:
             raise _refused(406, "the prediction could not be encoded", error) from error
         context.stages["encode"] = monotonic() - began
-        return Answer(encoded, content_type, records)
+        status = context.answer_status or 200
+        return Answer(encoded, context.answer_type or content_type, records, status)
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
@@ -227,7 +228,7 @@ class ModelRunner:
         """The media types to offer to the user's encode, the caller's favourite first."""
         default = self._default_accept or media.parse(context.content_type).type or "application/json"
         ranges = media.acceptable(context.accept) or ["*/*"]
-        return [default if wanted == "*/*" else wanted for wanted in ranges]
+        return [default if media.matches(wanted, default) else wanted for wanted in ranges]
 
 
 def _allowed_by(model: object) -> int:
@@ -247,13 +248,8 @@ def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
     names = ", ".join(settings.model.set_for_batches)
     if not names:
         return
-    if settings.run_dir is not None:
-        try:
-            (settings.run_dir / "told_of_idle_settings").touch(exist_ok=False)
-        except FileExistsError:
-            return
-        except OSError:
-            pass  # the disk is full: better told by each than a model that is not served
+    if not once.first(settings.run_dir, "idle_settings"):
+        return
     log.warning(
         "%s: set, but without effect: %s has no predict_batch, and each request is computed alone."
         " Write predict_batch(model, items), or unset this.",
@@ -272,7 +268,13 @@ def _refused(status: int, what: str, error: ValueError) -> RequestError:
 
 def _count(data: object) -> int:
     """How many records a body decoded by the user's own code holds: its length, where it has one."""
-    return len(data) if isinstance(data, Sized) and not isinstance(data, (str, bytes, dict)) else 1
+    if not isinstance(data, Sized) or isinstance(data, (str, bytes, dict)):
+        return 1
+    try:
+        return len(data)
+    except Exception:  # noqa: BLE001 - a sparse matrix has rows, but refuses; an array may have no dimension
+        rows = (getattr(data, "shape", None) or (1,))[0]
+        return rows if isinstance(rows, int) else 1
 
 
 def _body_and_type(encoded: object, accept: str) -> tuple[bytes, str]:
