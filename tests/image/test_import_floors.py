@@ -12,15 +12,17 @@ from tests.support.server import CHECKOUT
 APP = CHECKOUT / "container" / "longshore_runtime"
 PACKAGE = "longshore_runtime."
 MODULES = sorted(APP.rglob("*.py"))
+# Stand-ins for AWS's modules, which only scripts import.
+AWS_MODULES = tuple(f"aws_modules.{path.name}" for path in (APP / "aws_modules").iterdir() if path.is_dir())
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
     ("contract",),
-    ("errors", "machine", "meter_files", "once", "signals"),
+    ("aws_modules", "errors", "machine", "meter_files", "once", "signals"),
     ("code_folder", "meters", "parse", "toolkit_context", "variables"),
     ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),
-    ("serving", "training"),
+    (*AWS_MODULES, "serving", "training"),
     ("main",),
 )
 # The one import upwards: base chooses among the runners that stand on it.

@@ -1,8 +1,9 @@
-"""Finds the user's code and gives its two shapes the same names.
+"""Finds the user's code and gives its shapes the same names.
 
 Ours: load(model_dir) and predict(model, data), with decode(body, content_type) and encode(prediction,
 accept) optional. SageMaker's: model_fn(model_dir), with input_fn, predict_fn, output_fn, transform_fn
-optional (toolkit.py). A function may take one argument more, the request's Context.
+optional (toolkit.py), or a handler of the model servers behind them (handler.py). A function may take one
+argument more, the request's Context.
 
 Either may have `example`, a request's body and content type: see MODEL_SERVER_GOLDEN_REQUEST.
 
@@ -21,9 +22,9 @@ from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 
-from longshore_runtime import code_folder, toolkit_context, usercode
+from longshore_runtime import aws_modules, code_folder, toolkit_context, usercode
 from longshore_runtime.errors import StartError
-from longshore_runtime.runners.model import functions, packages, toolkit
+from longshore_runtime.runners.model import functions, handler, packages, toolkit
 from longshore_runtime.runners.model.functions import UserCode
 from longshore_runtime.settings import Settings
 
@@ -36,10 +37,15 @@ def load(settings: Settings, program_dir: Path) -> UserCode:
     path, root = find(settings, program_dir)
     packages.report_missing(path.parent / packages.FILE, settings.run_dir)
     toolkit_context.describe(settings.model_dir)
+    aws_modules.provide()
     module = usercode.load_module(path, root)
-    is_toolkit = any(hasattr(module, name) for name in toolkit.NAMES)
-    shape = toolkit.user_code(path, module, settings.default_accept) if is_toolkit else _own(path, module)
-    return replace(shape, example=getattr(module, "example", None))
+    if any(hasattr(module, name) for name in toolkit.NAMES):
+        code = toolkit.user_code(path, module, settings.default_accept)
+    elif handler.is_one(module):
+        code = toolkit.of_handler(path, module, settings.default_accept)
+    else:
+        code = _own(path, module)
+    return replace(code, example=getattr(module, "example", None))
 
 
 def find(settings: Settings, program_dir: Path) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.runners.base import Context
-from longshore_runtime.runners.model import decoding, encoding, flask_context, functions, media, npz
+from longshore_runtime.runners.model import decoding, encoding, flask_context, functions, handler, media, npz
 from longshore_runtime.runners.model.functions import Function, UserCode
 
 # A file with one of them, and without a load(), is a script for SageMaker.
@@ -73,6 +73,12 @@ def user_code(path: Path, module: ModuleType, default_accept: str | None) -> Use
         predict_batch=batch,
         default_accept=_DEFAULT_TYPE,
     )
+
+
+def of_handler(path: Path, module: ModuleType, default_accept: str | None) -> UserCode:
+    """Return the functions of a module that has handle(data, context): see handler.py."""
+    encode = _encoding(None, "handle", default_accept or _DEFAULT_TYPE)
+    return handler.user_code(path, module, encode, _DEFAULT_TYPE)
 
 
 def _refuse_contradictions(path: Path, module: ModuleType) -> None:

@@ -1,0 +1,1 @@
+"""As multi-model-server's."""

@@ -1,0 +1,1 @@
+"""As SageMaker Containers', for scikit-learn and XGBoost."""

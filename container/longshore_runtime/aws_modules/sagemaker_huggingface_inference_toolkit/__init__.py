@@ -1,0 +1,1 @@
+"""As the SageMaker Hugging Face Inference Toolkit's."""

@@ -1,0 +1,1 @@
+"""As the SageMaker Inference Toolkit's, for PyTorch, Hugging Face and MXNet."""

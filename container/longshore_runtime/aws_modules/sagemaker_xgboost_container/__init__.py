@@ -1,0 +1,1 @@
+"""As the XGBoost container's."""
