@@ -41,9 +41,10 @@ class ToolkitContext:
     request_id: str
     headers: Headers
     answer_headers: dict[str, str]
-    answer_type: str | None
-    answer_status: int | None
-    answer_phrase: str
+    # Not fields of the dataclass: most requests never set them, and each field takes time with every request.
+    answer_type: str | None = None
+    answer_status: int | None = None
+    answer_phrase: str = ""
 
     @property
     def request_ids(self) -> dict[int, str]:

@@ -97,9 +97,6 @@ class Context(ToolkitContext):
     columns: tuple[str, ...] | None = None
     answer_attributes: str | None = None
     answer_headers: dict[str, str] = field(default_factory=dict)
-    answer_type: str | None = None
-    answer_status: int | None = None
-    answer_phrase: str = ""
     received: float = field(default_factory=monotonic)
     unread: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)

@@ -48,14 +48,8 @@ def required(module: ModuleType, name: str, parameters: tuple[str, ...], unsuppo
     Raises StartError where the function is missing or takes other parameters.
     """
     function = usercode.check_callable(module, name, (*parameters, "context"), optional=1)
-    return refusals.guarded(with_context(function, len(parameters)), unsupported)
-
-
-def with_context(function: Function, count: int) -> Function:
-    """Return the function, to be called with a Context after `count` arguments."""
-    if usercode.takes_context(function, count):
-        return function
-    return lambda *arguments: function(*arguments[:-1])
+    last = None if usercode.takes_context(function, len(parameters)) else -1
+    return refusals.guarded(function, unsupported, last)
 
 
 def predict_batch(module: ModuleType) -> Batch | None:

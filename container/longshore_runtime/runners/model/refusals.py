@@ -23,15 +23,20 @@ _STATUSES = frozenset(HTTPStatus)
 _NOT_PASSED = ("content-type", "content-length")
 
 
-def guarded(function: Callable[..., Any], unsupported: int) -> Callable[..., Any]:
+def guarded(function: Callable[..., Any], unsupported: int, last: int | None = None) -> Callable[..., Any]:
     """Return the function, raising RequestError for what it raises to refuse a request.
 
-    unsupported: the status of an UnsupportedFormatError.
+    Args:
+        function: the user's.
+        unsupported: the status of an UnsupportedFormatError.
+        last: -1 for a function that does not take the last argument. Here, because each further function
+            around the user's takes time with every request.
     """
+    taken = slice(last)
 
     def call(*arguments: Any) -> Any:
         try:
-            return function(*arguments)
+            return function(*arguments[taken])
         except Exception as error:
             if (refusal := of(error, unsupported)) is None:
                 raise
