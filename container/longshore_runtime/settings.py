@@ -106,7 +106,7 @@ VARIABLES = (
         "submit_directory",
         ("SAGEMAKER_SUBMIT_DIRECTORY",),
         None,
-        "an absolute path inside the container",
+        "an absolute path inside the container, not in S3: nothing here fetches code",
         parse.absolute_path,
     ),
     Variable(
