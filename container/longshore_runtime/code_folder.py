@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tarfile
@@ -25,17 +26,20 @@ def unpacked(place: Path, run_dir: Path | None) -> Path:
 
     Args:
         place: a folder, which may not be there, or a tar file, compressed or not.
-        run_dir: where to unpack; several processes share it, and the first to be done. None for a new
-            temporary folder.
+        run_dir: where to unpack; several processes share what the first has unpacked, until the archive
+            changes. None for a temporary folder, which is removed when this process exits.
 
     Raises:
         StartError: the file is no archive, or holds something other than files and folders of its own.
     """
     if not place.is_file():
         return place
-    target = None if run_dir is None else run_dir / "code"
-    if target is not None and target.is_dir():
-        return target
+    target = None
+    if run_dir is not None:
+        state = place.stat()
+        target = run_dir / f"code-{state.st_mtime_ns}-{state.st_size}"
+        if target.is_dir():
+            return target
     folder = Path(tempfile.mkdtemp(prefix="code-", dir=run_dir))
     try:
         _unpack(place, folder)
@@ -47,6 +51,7 @@ def unpacked(place: Path, run_dir: Path | None) -> Path:
             "Give a folder, or a tar.gz file of files and folders.",
         ) from None
     if target is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
     try:
         folder.rename(target)

@@ -112,9 +112,12 @@ def test_train_takes_its_program_from_an_archive(tmp_path: Path) -> None:
     (folder / "helper.py").write_text("print('helped')\n")
     packed = archive(folder, "sourcedir.tar.gz")
     job = Training(tmp_path, None, SAGEMAKER_PROGRAM="fit.py", SAGEMAKER_SUBMIT_DIRECTORY=packed)
+    job.variables["TMPDIR"] = tmp_path / "temporary"
+    (tmp_path / "temporary").mkdir()
     done = job.run()
     assert done.code == 0
     assert "helped" in done.stdout
+    assert not list((tmp_path / "temporary").glob("code-*"))
 
 
 def entry(name: str, kind: bytes = tarfile.REGTYPE, to: str = "") -> tarfile.TarInfo:

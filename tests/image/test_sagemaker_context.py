@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from longshore_runtime import machine
-from tests.support.server import Server
+from longshore_runtime.runners.model import flask_context
+from tests.support.server import CHECKOUT, Server
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +90,18 @@ def test_flask_request_is_that_of_the_request_in_every_function(tmp_path: Path, 
                 assert (
                     server.post(body, X_Tenant=tenant).json() == [[tenant, "POST", "/invocations", True]] * 3
                 )
+
+
+def test_flask_request_and_a_status_work_in_functions_of_ours(tmp_path: Path) -> None:
+    with Server(tmp_path, "flask_request_in_predict", MODEL_SERVER_WORKERS=1) as server:
+        answer = server.post([1], X_Tenant="a")
+        assert (answer.status_code, answer.json()) == (202, "a")
+
+
+def test_a_model_file_that_does_not_import_flask_is_called_without_its_context(tmp_path: Path) -> None:
+    model = tmp_path / "model.py"
+    model.write_text('"""It does not import flask."""\nimport flaskish_name as flask\n')
+    assert not flask_context.wanted(model)
+    model.write_text("def predict(model, data):\n    from flask import request\n    return request\n")
+    assert flask_context.wanted(model)
+    assert not flask_context.wanted(CHECKOUT / "container" / "model.py")

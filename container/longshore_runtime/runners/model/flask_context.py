@@ -20,6 +20,7 @@ from longshore_runtime import contract
 if TYPE_CHECKING:
     from flask import Flask
 
+_OURS = Path(__file__).parents[2]  # lies beside the user's model.py
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+flask\b", re.MULTILINE)
 # What a WSGI server says beside a request's headers.
 _ENVIRON = {
@@ -38,6 +39,11 @@ _ENVIRON = {
 }
 
 
+def chosen(path: Path) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return around() for the functions of a file that imports flask, and what changes nothing for others."""
+    return around if wanted(path) else lambda function: function
+
+
 def wanted(path: Path) -> bool:
     """Return whether this file, or a module loaded from its folder, imports flask."""
     files = {path} | {
@@ -45,7 +51,8 @@ def wanted(path: Path) -> bool:
         for module in list(sys.modules.values())
         if (file := getattr(module, "__file__", None)) and Path(file).is_relative_to(path.parent)
     }
-    return any(_IMPORT.search(file.read_bytes()) for file in files if file.suffix == ".py" and file.is_file())
+    sources = [file for file in files if file.suffix == ".py" and not file.is_relative_to(_OURS)]
+    return any(_IMPORT.search(file.read_bytes()) for file in sources if file.is_file())
 
 
 def around(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,7 +24,7 @@ from types import ModuleType
 
 from longshore_runtime import aws_modules, code_folder, toolkit_context, usercode
 from longshore_runtime.errors import StartError
-from longshore_runtime.runners.model import functions, handler, packages, toolkit
+from longshore_runtime.runners.model import flask_context, functions, handler, packages, toolkit
 from longshore_runtime.runners.model.functions import UserCode
 from longshore_runtime.settings import Settings
 
@@ -35,7 +35,8 @@ OWN_PROGRAM = "model.py"
 def load(settings: Settings, program_dir: Path) -> UserCode:
     """Import the user's code. StartError for a missing file or function or a wrong signature."""
     path, root = find(settings, program_dir)
-    packages.report_missing(path.parent / packages.FILE, settings.run_dir)
+    if root != program_dir:  # beside model.py it is the list that the image was built with
+        packages.report_missing(path.parent / packages.FILE, settings.run_dir)
     toolkit_context.describe(settings.model_dir)
     aws_modules.provide()
     module = usercode.load_module(path, root)
@@ -81,15 +82,18 @@ def _own(path: Path, module: ModuleType) -> UserCode:
     load = usercode.check_callable(module, "load", ("model_dir",))
     batch = functions.predict_batch(module)
     unreadable, unwritable = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.NOT_ACCEPTABLE
+    in_context = flask_context.chosen(path)
     if batch is not None and not hasattr(module, "predict"):
         predict = functions.batch_of_one(batch)
     else:
-        predict = functions.required(module, "predict", ("model", "data"), unreadable)
+        predict = in_context(functions.required(module, "predict", ("model", "data"), unreadable))
+    decode = functions.optional(module, "decode", ("body", "content_type"), unreadable)
+    encode = functions.optional(module, "encode", ("prediction", "accept"), unwritable)
     return UserCode(
         path=path,
         load=load,
         predict=predict,
-        decode=functions.optional(module, "decode", ("body", "content_type"), unreadable),
-        encode=functions.optional(module, "encode", ("prediction", "accept"), unwritable),
+        decode=decode and in_context(decode),
+        encode=encode and in_context(encode),
         predict_batch=batch,
     )

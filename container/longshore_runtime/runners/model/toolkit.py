@@ -37,9 +37,7 @@ def user_code(path: Path, module: ModuleType, default_accept: str | None) -> Use
 
     default_accept: what the deployment sets as the type of answers, None for the toolkits' own.
     """
-    in_context: Callable[[Function], Function] = lambda function: function  # noqa: E731
-    if flask_context.wanted(path):
-        in_context = flask_context.around
+    in_context = flask_context.chosen(path)
 
     def find(name: str, parameters: tuple[str, ...], unsupported: int) -> Function | None:
         function = functions.optional(module, name, parameters, unsupported)
