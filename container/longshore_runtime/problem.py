@@ -14,7 +14,9 @@ CONTENT_TYPE = "application/problem+json"
 @functools.cache
 def phrase(status: int) -> str:
     """A status in words."""
-    return "Client Closed Request" if status == contract.CLIENT_GONE else HTTPStatus(status).phrase
+    if status == contract.CLIENT_GONE:
+        return "Client Closed Request"
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Unknown"
 
 
 def body(status: int, detail: str, request_id: str | None = None) -> bytes:

@@ -106,12 +106,16 @@ class Context(ToolkitContext):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A computed answer: its body, the media type of it, how many records it answers, and its status."""
+    """A computed answer: its body, the media type of it ('' for none), and how many records it answers.
+
+    status and headers: those of a response that the model made itself.
+    """
 
     body: bytes
     content_type: str
     records: int
     status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Step(NamedTuple):

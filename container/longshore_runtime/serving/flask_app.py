@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import Any
 
 import flask
@@ -17,10 +16,6 @@ from longshore_runtime.runners.model.queue import ModelQueue
 from longshore_runtime.serving import execution_parameters
 from longshore_runtime.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from longshore_runtime.settings import Settings
-
-_STATUS_LINES = {
-    status: f"{status} {problem.phrase(status)}" for status in (*HTTPStatus, contract.CLIENT_GONE)
-}
 
 # A body of so many bytes is only read when there is room for it; a queue full of smaller ones weighs little.
 _LARGE = 2**18
@@ -61,7 +56,10 @@ def create_app(runner: Runner, settings: Settings) -> Flask:
 
 
 def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, reply.headers)
+    response = Response(reply.body, reply.status, reply.headers)
+    if not any(name == "Content-Type" for name, _ in reply.headers):
+        del response.headers["Content-Type"]  # Flask's default
+    return response
 
 
 def hot_path(application: object) -> HotPath | None:
@@ -93,7 +91,7 @@ class HotPath:
             stream, size = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
             body = stream.read() if size < _LARGE else UnreadBody(stream, size)
             reply = self._predictor.answer(environ, body)
-            start_response(_STATUS_LINES[reply.status], reply.headers)
+            start_response(f"{reply.status} {problem.phrase(reply.status)}", reply.headers)
             return (reply.body,)
         return self._dispatch(environ, start_response)
 

@@ -73,7 +73,7 @@ def _failure(runner: Runner, settings: Settings) -> tuple[str, str]:
     told = f"({_VARIABLE}={settings.model.golden_request})"
     try:
         body, content_type = _request(runner, settings.model.golden_request)
-        runner.invoke(body, Context(REQUEST_ID, content_type))
+        answer = runner.invoke(body, Context(REQUEST_ID, content_type))
     except StartError as error:
         return str(error), ""
     except RequestError as error:
@@ -81,6 +81,8 @@ def _failure(runner: Runner, settings: Settings) -> tuple[str, str]:
         return what, traceback.format_exc()
     except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001  # as with a request: the model has failed
         return f"The model failed on the golden request {told}:", traceback.format_exc()
+    if answer.status >= 400:
+        return f"The golden request {told} would be answered with {answer.status}, by the model itself.", ""
     return "", ""
 
 

@@ -34,6 +34,7 @@ _NOT_A_MODELS = re.compile(r"content-length|transfer-encoding|connection|upgrade
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What a worker says that has not computed, nor found anything wrong.
 _REFUSALS = (503, contract.CLIENT_GONE)
+_WITHOUT_BODY = (204, 304)
 _NGINX_ROUNDS = 0.001  # seconds: it tells in whole milliseconds when a request came
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -156,7 +157,7 @@ def problem_reply(status: int, detail: str, request_id: str) -> Reply:
 
 
 def _reply(answer: Answer, context: Context) -> Reply:
-    headers = [("Content-Type", answer.content_type), *context.answer_headers.items()]
+    headers = [*_own_headers(answer, context), *context.answer_headers.items()]
     # What comes from the model must not be able to end a header and begin another.
     for name, value in headers:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
@@ -164,7 +165,8 @@ def _reply(answer: Answer, context: Context) -> Reply:
     for name in context.answer_headers:
         if _NOT_A_MODELS.fullmatch(name):
             raise ValueError(f"{name!r} is no header that a model may set: leave it out of answer_headers")
-    headers.append(("Content-Length", str(len(answer.body))))
+    if answer.status not in _WITHOUT_BODY:
+        headers.append(("Content-Length", str(len(answer.body))))
     headers.append((contract.HEADER_INFERENCE_ID, context.request_id))
     headers.append((RECORDS_HEADER, str(answer.records)))
     if context.answer_attributes is not None:
@@ -172,4 +174,15 @@ def _reply(answer: Answer, context: Context) -> Reply:
             limit = contract.CUSTOM_ATTRIBUTES_MAX
             raise ValueError(f"answer_attributes must be at most {limit} printable ASCII characters")
         headers.append((contract.HEADER_CUSTOM_ATTRIBUTES, context.answer_attributes))
-    return Reply(answer.status, headers, answer.body)
+    return Reply(answer.status, headers, b"" if answer.status in _WITHOUT_BODY else answer.body)
+
+
+def _own_headers(answer: Answer, context: Context) -> list[tuple[str, str]]:
+    """The answer's type, and its headers but for those that the context replaces."""
+    headers = [("Content-Type", answer.content_type)] if answer.content_type else []
+    if answer.headers:
+        replaced = {name.lower() for name in context.answer_headers}
+        if context.answer_attributes is not None:
+            replaced.add(contract.HEADER_CUSTOM_ATTRIBUTES.lower())
+        headers += [header for header in answer.headers if header[0].lower() not in replaced]
+    return headers

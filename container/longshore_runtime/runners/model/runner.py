@@ -9,17 +9,16 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence, Sized
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
-
-from werkzeug.wrappers import Response
 
 from longshore_runtime import logs, once
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.model_settings import CONCURRENCY_MAX
 from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
-from longshore_runtime.runners.model import batching, decoding, encoding, loader, media, metrics
+from longshore_runtime.runners.model import batching, decoding, encoding, loader, media, metrics, results
 from longshore_runtime.runners.model.calls import Calls, Token
 from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.item import Item, Steps, gone, through
@@ -152,13 +151,12 @@ class ModelRunner:
                 context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
         began = monotonic()
-        try:
-            encoded, content_type = self._encode(prediction, context)
-        except ValueError as error:
-            raise _refused(406, "the prediction could not be encoded", error) from error
+        answer = self._encode(prediction, records, context)
         context.stages["encode"] = monotonic() - began
-        status = context.answer_status or 200
-        return Answer(encoded, context.answer_type or content_type, records, status)
+        if context.answer_status or context.answer_type:  # as answer_headers, they replace a response's own
+            status, content_type = context.answer_status or answer.status, context.answer_type
+            answer = replace(answer, status=status, content_type=content_type or answer.content_type)
+        return answer
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
@@ -209,20 +207,33 @@ class ModelRunner:
         context.columns = decoded.columns
         return decoded.data, decoded.records
 
-    def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+    def _encode(self, prediction: Any, records: int, context: Context) -> Answer:
         conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
         try:
-            return self._encoded(prediction, context)
+            return self._encoded(prediction, records, context)
         finally:
             self._conversions.end(conversion)
 
-    def _encoded(self, prediction: Any, context: Context) -> tuple[bytes, str]:
+    def _encoded(self, prediction: Any, records: int, context: Context) -> Answer:
+        if results.is_response(prediction):
+            return results.answer_of(prediction, records)
+        wanted = (context.accept, context.content_type, self._default_accept)
         if self._code.encode is not None:
             for accept in self._wanted(context):
-                encoded = self._code.encode(prediction, accept, context)
+                try:
+                    encoded = self._code.encode(prediction, accept, context)
+                except ValueError as error:
+                    raise _refused(406, "the prediction could not be encoded", error) from error
+                if results.is_response(encoded):
+                    return results.answer_of(encoded, records)
                 if encoded is not NotImplemented:
-                    return _body_and_type(encoded, accept)
-        return encoding.encode(prediction, context.accept, context.content_type, self._default_accept)
+                    return Answer(*results.body_and_type(encoded, accept, wanted), records)
+        if prediction is None:  # from user code, most likely a mistake; its own encode may want it
+            raise TypeError(
+                f"predict (or predict_fn, predict_batch) of {self._code.path} returned None:"
+                " is a `return` missing?"
+            )
+        return Answer(*encoding.encode(prediction, *wanted), records)
 
     def _wanted(self, context: Context) -> list[str]:
         """The media types to offer to the user's encode, the caller's favourite first."""
@@ -275,17 +286,3 @@ def _count(data: object) -> int:
     except Exception:  # noqa: BLE001 - a sparse matrix has rows, but refuses; an array may have no dimension
         rows = (getattr(data, "shape", None) or (1,))[0]
         return rows if isinstance(rows, int) else 1
-
-
-def _body_and_type(encoded: object, accept: str) -> tuple[bytes, str]:
-    """What the user's encode or output_fn returned: a body, a body and its type, or a whole response."""
-    content_type = accept
-    if isinstance(encoded, Response):
-        return encoded.get_data(), encoded.content_type or accept
-    if isinstance(encoded, tuple) and len(encoded) == 2 and isinstance(encoded[1], str):
-        encoded, content_type = encoded
-    if isinstance(encoded, str):
-        return encoded.encode(), content_type
-    if isinstance(encoded, (bytes, bytearray, memoryview)):
-        return bytes(encoded), content_type
-    raise TypeError(f"encode returned {type(encoded).__name__}: return bytes or str, or (body, content type)")
