@@ -24,14 +24,15 @@ def encode(
     """Write a prediction for a request with these Accept and Content-Type headers ('' where absent).
 
     Where the caller has no preference (no Accept, '' or '*/*'), default_accept is tried first, or
-    without it the request's own type, then JSON. bytes pass as they are, str is text where that is
-    accepted.
+    without it the request's own type, then JSON, and no other. bytes pass as they are, str is text
+    where that is accepted.
 
     Returns: the body and its media type.
 
     Raises:
         RequestError: 406, if no accepted type can be written, but another can.
-        TypeError: if the prediction cannot be written at all: the model's fault, not the caller's.
+        TypeError: if the prediction cannot be written at all, or not as JSON where no type was named: the
+            model's fault, not the caller's.
     """
     if isinstance(prediction, (bytes, bytearray, memoryview)):
         return bytes(prediction), _type_of_bytes(accept, default_accept)
@@ -41,15 +42,23 @@ def encode(
             return _write(prediction, kind), _ANSWERED.get(kind, kind)
         except Inexpressible as error:
             refused[kind] = str(error)
+            if kind == media.JSON and not _is_named(accept, kind):  # who expects JSON cannot read the others
+                raise _unwritable(prediction, refused) from None
     possible = _possible(prediction, refused)
     if not possible:
-        reason = refused.get(media.JSON) or next(iter(refused.values()))
-        raise TypeError(
-            f"the prediction ({type(prediction).__name__}) cannot be written in any format: {reason}"
-        )
+        raise _unwritable(prediction, refused)
     raise RequestError(
         406, f"The answer cannot be given as {accept[:100]!r}. Accept one of: {', '.join(possible)}."
     )
+
+
+def _unwritable(prediction: object, refused: dict[str, str]) -> TypeError:
+    reason = refused.get(media.JSON) or next(iter(refused.values()))
+    return TypeError(f"the prediction ({type(prediction).__name__}) cannot be written: {reason}")
+
+
+def _is_named(accept: str, kind: str) -> bool:
+    return any(media.canonical(name) == kind for name in media.acceptable(accept))
 
 
 def encode_as(prediction: object, kind: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import io
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from longshore_runtime.runners.model.encoding import tables, values
 from longshore_runtime.runners.model.encoding.values import Inexpressible
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
 _EXACT = 2**53  # up to here every integer is a float64
 
 
@@ -37,8 +39,12 @@ def _array(prediction: Any) -> npt.NDArray[Any]:
         return _stacked([_arrow_values(column) for column in prediction.columns])
     if hasattr(prediction, "to_pylist"):
         return np.asarray(_arrow_values(prediction))
+    if isinstance(prediction, np.generic):
+        return np.asarray(prediction)
     if not isinstance(prediction, (np.ndarray, list, tuple)) and hasattr(prediction, "__array__"):
         prediction = tables.simple(prediction)
+    if isinstance(prediction, np.ndarray) and prediction.dtype.kind == "T":
+        raise Inexpressible("NPY has no numpy StringDType: return array.astype(str).")
     if isinstance(prediction, np.ma.MaskedArray):
         if np.any(prediction.mask):
             raise Inexpressible("NPY has no missing values.")
@@ -69,6 +75,8 @@ def _too_large(array: npt.NDArray[Any]) -> bool:
 
 def _of_objects(prediction: Any) -> npt.NDArray[Any]:
     """The array numpy makes of Python's objects, if it makes no other values of them."""
+    if _holds(prediction, (bytearray, memoryview, np.ma.MaskedArray)):
+        raise Inexpressible("numpy would make other values of some.")
     array = np.asarray(prediction)
     leaves = np.asarray(prediction, dtype=object).ravel().tolist()
     kinds = {_kind(leaf) for leaf in leaves}
@@ -80,6 +88,12 @@ def _of_objects(prediction: Any) -> npt.NDArray[Any]:
     if array.dtype.kind in "US" and any(leaf[-1:] in ("\0", b"\0") for leaf in leaves):
         raise Inexpressible("a text of an array cannot end with the character 0.")
     return array
+
+
+def _holds(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds(element, kinds) for element in value)
+    return isinstance(value, kinds)
 
 
 def _kind(leaf: object) -> str:
@@ -148,7 +162,12 @@ def _array_columns(array: npt.NDArray[Any]) -> list[tuple[str, npt.NDArray[Any]]
 def _arrow_array(column: npt.NDArray[Any], pyarrow: Any) -> Any:
     native = column.astype(column.dtype.newbyteorder("="), copy=False)
     mask = np.ma.getmaskarray(native) if isinstance(native, np.ma.MaskedArray) else None
-    return pyarrow.array(np.asarray(native), mask=mask)
+    array = pyarrow.array(np.asarray(native), mask=mask)
+    if native.dtype.kind == "M" and mask is None:  # pyarrow wraps days over 32 bits
+        back = array.to_numpy(zero_copy_only=False).astype(native.dtype)
+        if not np.array_equal(back, native, equal_nan=True):
+            raise Inexpressible("Arrow has no dates so far from 1970.")
+    return array
 
 
 def _of_elements(elements: list[Any], pyarrow: Any) -> Any:
@@ -166,9 +185,12 @@ def _of_elements(elements: list[Any], pyarrow: Any) -> Any:
         else:
             columns = [rows]
         names = [str(number) for number in range(len(columns))]
+    columns = [[None if values.is_missing(value) else value for value in column] for column in columns]
     arrays = [pyarrow.array(column) for column in columns]
     for column, array in zip(columns, arrays, strict=True):
-        if not _same(column, array.to_pylist()):
+        back = array.to_pylist()
+        plain = _PLAIN.issuperset(map(type, column)) and column == back  # soon found out
+        if not plain and not _same(column, back):
             raise Inexpressible("Arrow would make other values of some.")
     return pyarrow.table(dict(zip(values.unique(names, "columns"), arrays, strict=True)))
 
@@ -183,6 +205,6 @@ def _same(ours: Any, theirs: Any) -> bool:
             and ours.keys() == theirs.keys()
             and all(_same(ours[key], theirs[key]) for key in ours)
         )
-    if theirs is None:
-        return values.is_missing(ours)
+    if theirs is None or isinstance(ours, datetime.time):  # of which Arrow drops the zone
+        return theirs == ours and getattr(ours, "tzinfo", None) is None
     return bool(ours == theirs or (ours != ours and theirs != theirs))

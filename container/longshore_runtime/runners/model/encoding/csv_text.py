@@ -18,14 +18,20 @@ from longshore_runtime.runners.model.encoding.values import Inexpressible
 
 _Rows = Iterable[Sequence[Any]]
 # What csv writes as it should be.
-_CELLS = frozenset((str, int, float, bool, complex, type(None), np.str_, np.bool_))
-_NUMBERS = (np.integer, np.floating, np.complexfloating)
+_CELLS = frozenset(
+    (
+        *(str, int, float, bool, complex, type(None), np.str_, np.bool_),
+        *(np.float64, np.float32, np.int64, np.int32),
+    )
+)
 
 
 def to_csv(prediction: Any) -> bytes:
     """The prediction as CSV. Raises Inexpressible for what has a value in a value."""
     if isinstance(prediction, str):  # CSV already
         return prediction.encode() if prediction.endswith("\n") else prediction.encode() + b"\n"
+    if json_text.is_plain_array(prediction):
+        return _of_numbers(prediction)
     lines = _Lines()
     # Given this line end, csv quotes both characters of it in a field, which Python 3.11 does not otherwise.
     writer = csv.writer(lines, lineterminator="\r\n")
@@ -40,9 +46,7 @@ def to_csv(prediction: Any) -> bytes:
             writer.writerows(_cells(part))
         return lines.buffer.getvalue()
     if tables.is_series(prediction):
-        prediction = tables.simple(prediction)
-    if json_text.is_plain_array(prediction):
-        return _of_numbers(prediction)
+        return to_csv(tables.simple(prediction))
     writer.writerows(_cells(_rows(tables.plain_elements(prediction))))
     return lines.buffer.getvalue()
 
@@ -89,13 +93,17 @@ def _cells(rows: _Rows) -> _Rows:
 
 def _cell(value: Any) -> Any:
     """A number, a text, or None for an empty field."""
-    if type(value) in _CELLS or isinstance(value, _NUMBERS):
+    if type(value) in _CELLS or _is_number(value):
         return value
     if isinstance(value, Decimal) and not value.is_finite():
         return float(value)
     if isinstance(value, Number) and not isinstance(value, np.generic):
         return value
     plain = tables.simple(value)
-    if isinstance(plain, (str, *_NUMBERS, type(None))) or type(plain) in _CELLS:
+    if type(plain) in _CELLS or _is_number(plain):
         return plain
     raise values.refuse(value, "A CSV field holds one number, text or date.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, np.number) and not isinstance(value, np.timedelta64)  # which is an np.integer

@@ -22,27 +22,30 @@ _DATE = re.compile(rb'"-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d')
 _INT64 = range(-(2**63), 2**64)
 
 
-def to_json(prediction: Any) -> bytes:
-    """The prediction as JSON. Raises Inexpressible, or TypeError for surrogates and cycles."""
+def to_json(prediction: Any, more: int = 0) -> bytes:
+    """The prediction as JSON; `more`: further options of orjson.
+
+    Raises Inexpressible, or TypeError for surrogates and cycles.
+    """
     try:
-        text = orjson.dumps(prediction, _default, _FAST)
+        text = orjson.dumps(prediction, _default, _FAST | more)
     except TypeError as error:
-        return _slowly(prediction, error)
+        return _slowly(prediction, error, more)
     if b"T" in text and _DATE.search(text):
         try:
-            return orjson.dumps(prediction, _default_of_numpy, _OPTION)
+            return orjson.dumps(prediction, _default_of_numpy, _OPTION | more)
         except TypeError as error:
-            return _slowly(prediction, error)
+            return _slowly(prediction, error, more)
     return text
 
 
-def _slowly(prediction: Any, error: TypeError) -> bytes:
+def _slowly(prediction: Any, error: TypeError, more: int) -> bytes:
     """For what orjson refuses before it asks _default: keys, integers over 64 bits, byte orders, dates."""
     if isinstance(error.__cause__, Inexpressible):
         raise error.__cause__ from None
     if error.__cause__ is not None or "ecursion" in str(error) or "surrogates" in str(error):
         raise TypeError(f"the prediction cannot be written as JSON: {error}") from error
-    return orjson.dumps(_plain(prediction), _default_of_numpy, _OPTION)
+    return orjson.dumps(_plain(prediction), _default_of_numpy, _OPTION | more)
 
 
 def _default(value: Any) -> Any:
@@ -95,8 +98,7 @@ def to_json_lines(prediction: Any) -> bytes:
     # One buffer: orjson's bytes take 1 KB each at least, so that a list of lines takes many times its text.
     lines = io.BytesIO()
     for element in tables.elements(prediction):
-        lines.write(to_json(element))
-        lines.write(b"\n")
+        lines.write(to_json(element, orjson.OPT_APPEND_NEWLINE))
     return lines.getvalue()
 
 

@@ -86,6 +86,8 @@ def key_text(key: Any) -> str:
         return str(bool(key)).lower()
     if isinstance(key, enum.Enum):
         return key_text(key.value)
+    if isinstance(key, np.timedelta64):  # an np.integer
+        raise refuse(key, "Make the keys str.")
     if isinstance(key, (float, np.floating)) and not np.isfinite(key):
         return "NaN" if np.isnan(key) else "Infinity" if key > 0 else "-Infinity"
     if isinstance(key, (int, float, np.integer, np.floating)):
