@@ -31,7 +31,7 @@ def to_csv(prediction: Any) -> bytes:
     if isinstance(prediction, str):  # CSV already
         return prediction.encode() if prediction.endswith("\n") else prediction.encode() + b"\n"
     if json_text.is_plain_array(prediction):
-        return _of_numbers(prediction)
+        return json_text.in_parts(prediction, _of_numbers)
     lines = _Lines()
     # Given this line end, csv quotes both characters of it in a field, which Python 3.11 does not otherwise.
     writer = csv.writer(lines, lineterminator="\r\n")
@@ -39,7 +39,7 @@ def to_csv(prediction: Any) -> bytes:
         if tables.is_frame(prediction):
             tables.check_labels(prediction)
             if len(set(prediction.dtypes)) == 1 and json_text.is_plain_array(prediction.to_numpy()):
-                return _of_numbers(prediction.to_numpy())
+                return to_csv(prediction.to_numpy())
         else:
             writer.writerow(prediction.schema.names)
         for part in tables.row_parts(prediction):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from longshore_runtime.runners.model.encoding import tables, values
@@ -19,6 +20,7 @@ _OPTION = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _FAST = _OPTION | orjson.OPT_SERIALIZE_NUMPY
 # How orjson writes a datetime64 itself: cut to microseconds, and NaT as 1970. No option stops it.
 _DATE = re.compile(rb'"-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d')
+_PART = 65_536  # values of an array
 _INT64 = range(-(2**63), 2**64)
 
 
@@ -93,12 +95,27 @@ def _records(table: Any) -> bytes:
 def to_json_lines(prediction: Any) -> bytes:
     """One element a line; what has no elements is one line."""
     if is_plain_array(prediction):
-        text = to_json(prediction)
-        return text[1:-1].replace(*((b",", b"\n") if prediction.ndim == 1 else (b"],[", b"]\n["))) + b"\n"
+        return in_parts(prediction, _lines_of_numbers)
     # One buffer: orjson's bytes take 1 KB each at least, so that a list of lines takes many times its text.
     lines = io.BytesIO()
     for element in tables.elements(prediction):
         lines.write(to_json(element, orjson.OPT_APPEND_NEWLINE))
+    return lines.getvalue()
+
+
+def _lines_of_numbers(array: npt.NDArray[Any]) -> bytes:
+    inner = to_json(array)[1:-1]
+    return (inner.replace(b",", b"\n") if array.ndim == 1 else inner.replace(b"],[", b"]\n[")) + b"\n"
+
+
+def in_parts(array: npt.NDArray[Any], write: Callable[[npt.NDArray[Any]], bytes]) -> bytes:
+    """The lines that `write` makes of an array, some thousands at a time: their text is copied meanwhile."""
+    if array.size <= _PART:
+        return write(array)
+    lines = io.BytesIO()
+    rows = max(1, _PART * len(array) // array.size)
+    for start in range(0, len(array), rows):
+        lines.write(write(array[start : start + rows]))
     return lines.getvalue()
 
 
