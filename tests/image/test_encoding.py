@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model.decoding import decode
 from longshore_runtime.runners.model.encoding import encode
+from longshore_runtime.runners.model.results import is_response
 from tests.support.encoding import CSV_ANSWER, INF, NAN, NESTED, ROWS, Scored, as_type, refusal
 
 pa: Any = importlib.import_module("pyarrow")
@@ -191,11 +193,36 @@ def test_what_json_alone_cannot_say_is_a_406_naming_what_can(prediction: object,
         assert possible in refusal(prediction, accept).detail
 
 
+class Obliging(dict[str, Any]):
+    """A dict that has whatever attribute it is asked for, as some libraries' have."""
+
+    def __getattr__(self, name: str) -> Any:
+        return Obliging()
+
+
+def test_a_dict_that_claims_to_have_any_attribute_is_a_dict() -> None:
+    prediction = Obliging(a=1)
+    assert not is_response(prediction)
+    assert as_type(prediction, media.JSON) == b'{"a":1}'
+    assert as_type(prediction, media.CSV) == b"a\n1\n"
+    assert decode(as_type(prediction, media.PARQUET), media.PARQUET).data.to_pydict() == {"a": [1]}
+
+
+def test_integers_with_more_digits_than_python_writes_are_a_type_error() -> None:
+    for accept in ("", media.CSV):
+        with pytest.raises(TypeError):
+            encode([10**5000], accept, "", None)
+
+
 def test_a_prediction_that_holds_itself_is_a_type_error() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    with pytest.raises(TypeError):
-        encode(endless, "", "", None)
+    circle: dict[str, Any] = {}
+    circle["x"] = circle
+    for prediction in (endless, circle, [circle]):
+        for accept in ("", *media.SUPPORTED):
+            with pytest.raises(TypeError):
+                encode(prediction, accept, "", None)
 
 
 def test_a_prediction_no_format_can_say_is_a_type_error_whatever_is_accepted() -> None:

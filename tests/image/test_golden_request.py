@@ -100,6 +100,12 @@ def test_one_that_is_not_answered_ends_the_start_with_the_traceback(
     assert 'inference.py", line' in text or behaviour == "cannot be encoded"
 
 
+def test_a_response_with_an_error_is_no_answer(tmp_path: Path) -> None:
+    assert "would be answered with 404, by the model itself" in failure(
+        server(tmp_path, "responds with an error")
+    )
+
+
 def test_it_goes_through_predict_batch_where_there_is_one(tmp_path: Path) -> None:
     assert "ZeroDivisionError: a batch of 1" in failure(server(tmp_path, "", "golden_batches"))
 

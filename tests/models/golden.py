@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from flask import Response
+
 example = ('{"golden": true}', "application/json")
 
 
@@ -32,6 +34,8 @@ def predict(model, data):
         sum(itertools.repeat(0))  # no signal ends this
     if behaviour == "starts a thread":
         threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+    if behaviour == "responds with an error":
+        return Response("no such customer", 404)
     if behaviour == "cannot be encoded":
         return object()
     return "done"

@@ -22,7 +22,8 @@ _WITHOUT_A_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.N
 
 def is_response(value: Any) -> bool:
     """Whether this is a response of Flask or werkzeug, or looks like one."""
-    return hasattr(value, "status_code") and hasattr(value, "headers") and hasattr(value, "get_data")
+    # The method in its class first: some dicts claim to have any attribute.
+    return hasattr(type(value), "get_data") and hasattr(value, "status_code") and hasattr(value, "headers")
 
 
 def answer_of(response: Any, records: int) -> Answer:

@@ -15,6 +15,7 @@ from longshore_runtime.runners.model.encoding import tables, values
 from longshore_runtime.runners.model.encoding.values import Inexpressible
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
+_DEEPEST = 64
 _EXACT = 2**53  # up to here every integer is a float64
 
 
@@ -186,6 +187,9 @@ def _of_elements(elements: list[Any], pyarrow: Any) -> Any:
             columns = [rows]
         names = [str(number) for number in range(len(columns))]
     columns = [[None if values.is_missing(value) else value for value in column] for column in columns]
+    for column in columns:
+        if not _PLAIN.issuperset(map(type, column)):
+            _check_depth(column, _DEEPEST)
     arrays = [pyarrow.array(column) for column in columns]
     for column, array in zip(columns, arrays, strict=True):
         back = array.to_pylist()
@@ -193,6 +197,15 @@ def _of_elements(elements: list[Any], pyarrow: Any) -> Any:
         if not plain and not _same(column, back):
             raise Inexpressible("Arrow would make other values of some.")
     return pyarrow.table(dict(zip(values.unique(names, "columns"), arrays, strict=True)))
+
+
+def _check_depth(value: Any, left: int) -> None:
+    """Refuse what pyarrow would recurse into until the process dies: lists that hold themselves."""
+    if isinstance(value, (list, tuple, Mapping)):
+        if not left:
+            raise Inexpressible("its lists are nested too deeply.")
+        for element in value.values() if isinstance(value, Mapping) else value:
+            _check_depth(element, left - 1)
 
 
 def _same(ours: Any, theirs: Any) -> bool:

@@ -27,22 +27,28 @@ def simple(value: Any) -> Any:
 
 def is_frame(value: Any) -> bool:
     """Whether this is a pandas DataFrame; pandas is never imported here."""
-    return hasattr(value, "iloc") and hasattr(value, "columns") and hasattr(value, "to_numpy")
+    return _offers(value, "iloc", "columns", "to_numpy")
 
 
 def is_series(value: Any) -> bool:
     """Whether this is a pandas Series."""
-    return hasattr(value, "iloc") and hasattr(value, "to_numpy") and not hasattr(value, "columns")
+    return _offers(value, "iloc", "to_numpy") and not _offers(value, "columns")
 
 
 def is_arrow(value: Any) -> bool:
     """Whether this is a pyarrow Table or RecordBatch."""
-    return hasattr(value, "to_pylist") and hasattr(value, "schema")
+    return _offers(value, "to_pylist", "schema")
 
 
 def is_table(value: Any) -> bool:
     """Whether this has named columns."""
     return is_frame(value) or is_arrow(value)
+
+
+def _offers(value: object, *names: str) -> bool:
+    """Whether its class has these: an object itself may claim to have any attribute, as some dicts do."""
+    kind = type(value)
+    return all(hasattr(kind, name) for name in names)
 
 
 def check_labels(pandas_object: Any) -> None:
