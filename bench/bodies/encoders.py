@@ -5,6 +5,7 @@ Each case runs in a process of its own. The prediction is there before; what is 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -30,9 +31,7 @@ def _frame(rows: int) -> Any:
 
 
 def _table(rows: int) -> Any:
-    import pyarrow as pa
-
-    return pa.Table.from_pandas(_frame(rows), preserve_index=False)
+    return importlib.import_module("pyarrow").Table.from_pandas(_frame(rows), preserve_index=False)
 
 
 PREDICTIONS: dict[str, Callable[[], Any]] = {
