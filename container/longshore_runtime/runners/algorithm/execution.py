@@ -27,8 +27,7 @@ from pathlib import Path
 from longshore_runtime import logs
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import RequestError, StartError
-from longshore_runtime.runners.algorithm import folders, metrics, result, setup
-from longshore_runtime.runners.algorithm.archives import archive
+from longshore_runtime.runners.algorithm import folders, inputs, metrics, result, setup
 from longshore_runtime.runners.algorithm.folders import Folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program import modes, users
@@ -36,12 +35,10 @@ from longshore_runtime.runners.algorithm.program.process import how_it_ended
 from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
-from longshore_runtime.runners.algorithm.s3 import fetch, store
+from longshore_runtime.runners.algorithm.s3 import store
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
 
 log = logging.getLogger("task")
-
-_MB = 1_000_000
 
 
 @dataclass
@@ -156,7 +153,7 @@ class Algorithm:
         try:
             with self._folders() as made:
                 with record.stage("fetch"):
-                    self._fetch(task, made, stop)
+                    inputs.bring(self._settings, self.s3, task, made, stop)
                 with record.stage("run"):
                     self._run(task, place, made, stop, record)
                 with record.stage("store"):
@@ -182,23 +179,6 @@ class Algorithm:
         return folders.fixed(
             self._work_dir, settings.input_path, settings.output_path, linked, self._identity
         )
-
-    def _fetch(self, task: Task, made: Folders, stop: threading.Event) -> None:
-        most = self._settings.max_input_mb * _MB or None
-        wanted, archives = [], []
-        for number, each in enumerate(task.inputs):
-            target = folders.place(made.fill, each.relative_path)
-            if each.decompress:
-                archives.append((made.root / f"archive-{number}", target.parent, each.relative_path))
-                target = archives[-1][0]
-            wanted.append(fetch.Wanted(each.bucket_name, each.bucket_key, target, each.relative_path))
-        limits = fetch.Limits(self._settings.max_files, most)
-        fetched = fetch.fetch(self.s3, wanted, limits, self._settings.transfers, stop)
-        metrics.fetched_bytes.inc(sum(each.size for each in fetched))
-        for file, target, name in archives:
-            unpack = archive.Limits(self._settings.max_files, most, self._settings.max_ratio)
-            archive.unpack(file, target, name, unpack, stop)
-            file.unlink()
 
     def _run(self, task: Task, place: int, made: Folders, stop: threading.Event, record: _Record) -> None:
         seconds = task.seconds(self._settings.timeout_seconds)
@@ -233,8 +213,16 @@ class Algorithm:
         name = task.result_key.removeprefix(task.prefix)
         if os.path.lexists(made.output / name):  # who reads it would take it for ours
             raise TaskError(Reason.OUTPUT, f"Output {name!r} cannot be stored: the result file has its name.")
-        connections = self._settings.transfers
-        stored = store.store(self.s3, made.output, task.output_bucket_name, task.prefix, connections, stop)
+        stored = store.store(
+            self.s3,
+            made.output,
+            task.output_bucket_name,
+            task.prefix,
+            self._settings.transfers,
+            stop,
+            most_files=self._settings.max_output_files,
+            seconds=self._settings.transfer_timeout_seconds,
+        )
         metrics.stored_bytes.inc(sum(each.size for each in stored))
         return stored
 

@@ -97,7 +97,8 @@ def _unpack(
     with tempfile.TemporaryDirectory(prefix="longshore-", dir=settings.work_dir) as scratch:
         file = Path(scratch) / "archive"
         wanted = [fetch.Wanted(bucket, key, file, key)]
-        fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop)
+        limit = settings.transfer_timeout_seconds
+        fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop, seconds=limit)
         limits = archive.Limits(settings.max_files, None, settings.max_ratio)
         files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=identity.owner)
     log.info("unpacked %d files of %.200s into %s", files, key, target)
