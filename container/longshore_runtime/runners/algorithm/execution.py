@@ -37,6 +37,7 @@ from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
 from longshore_runtime.runners.algorithm.s3 import store
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
+from longshore_runtime.runners.algorithm.s3.object import put
 
 log = logging.getLogger("task")
 
@@ -113,15 +114,15 @@ class Algorithm:
         with logs.of_task(task.pk):
             return self._answer(task, place, stop)
 
-    def known(self, task: Task) -> bytes | None:
+    def known(self, task: Task, stop: threading.Event | None = None) -> bytes | None:
         """The result file that answers this task without running it; None where there is none.
 
         RequestError 400 where its bucket does not exist.
         """
         with logs.of_task(task.pk):
             try:
-                known = None if task.rerun else self._known_result(task)
-            except S3Error as error:  # then neither could the new one be stored, most likely, but it may
+                known = None if task.rerun else self._known_result(task, stop)
+            except (S3Error, TaskError) as error:  # most likely the new one could not be stored either
                 log.warning("whether the task has a result already is not known: %s", error)
                 return None
             if known is not None:
@@ -130,7 +131,7 @@ class Algorithm:
             return known
 
     def _answer(self, task: Task, place: int, stop: threading.Event) -> bytes:
-        if (known := self.known(task)) is not None:
+        if (known := self.known(task, stop)) is not None:
             return known
         log.info("the task begins: %d inputs", len(task.inputs))
         record = _Record()
@@ -249,15 +250,16 @@ class Algorithm:
             request_sha256=task.fingerprint,
         )
 
-    def _known_result(self, task: Task) -> bytes | None:
+    def _known_result(self, task: Task, stop: threading.Event | None) -> bytes | None:
         """The result file that answers this task without running it, None where there is none.
 
-        Raises S3Error, and RequestError (400) where there is no such bucket.
+        Raises S3Error, TaskError(STOPPED), and RequestError (400) where there is no such bucket.
         """
         try:
             answer = retry(
-                lambda: self.s3.request("GET", task.output_bucket_name, task.result_key),
+                lambda: self.s3.request("GET", task.output_bucket_name, task.result_key, stop=stop),
                 "looking for the task's result file",
+                stop,
             )
         except S3Error as error:
             if error.code == "NoSuchBucket":  # better told now than when the program has run for hours
@@ -275,10 +277,7 @@ class Algorithm:
         headers = result.headers(content, self._settings.signing_key_hex)
         bucket, key = task.output_bucket_name, task.result_key
         try:
-            retry(
-                lambda: self.s3.request("PUT", bucket, key, headers=headers, body=content),
-                "storing the result file",
-            )
+            put(self.s3, bucket, key, content, headers, "storing the result file")
         except S3Error as error:
             log.error("the result file could not be stored: %s", error)
             raise RequestError(

@@ -41,7 +41,7 @@ class Limits:
 
     @property
     def entries(self) -> int:
-        """The most entries that are read: with each that makes something, one that makes nothing (clutter)."""
+        """The most entries that are read, those that make nothing (clutter) among them."""
         return 2 * self.files + 1000
 
 

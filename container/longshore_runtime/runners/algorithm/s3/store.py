@@ -16,7 +16,7 @@ from pathlib import Path
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3.client import S3
 from longshore_runtime.runners.algorithm.s3.crew import MB, Crew
-from longshore_runtime.runners.algorithm.s3.multipart import Object
+from longshore_runtime.runners.algorithm.s3.object import Object
 from longshore_runtime.runners.algorithm.s3.output_folder import Found, OutputFolder
 from longshore_runtime.runners.algorithm.s3.upload import PART, Upload
 
@@ -66,7 +66,7 @@ def store(
                 if descriptor is None:
                     return
                 key = f"{prefix}{file.path}"
-                target = Object(s3, bucket, key, file.path, crew.halt)
+                target = Object(s3, bucket, key, f"Output {file.path!r}", crew.halt)
                 size = os.fstat(descriptor).st_size
                 sha256 = Upload(target, descriptor, size, crew).run()
             stored.append(Stored(file.path, key, size, sha256))
