@@ -283,6 +283,8 @@ class _Message:
         self.headed = self.done = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.headed:  # a trailer: it must not change what the head has shown
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
