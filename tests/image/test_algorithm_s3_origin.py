@@ -15,7 +15,7 @@ from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3 import failures
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
 from longshore_runtime.runners.algorithm.s3.fetch import Limits, Wanted, fetch
-from longshore_runtime.runners.algorithm.s3.object import Object, put
+from longshore_runtime.runners.algorithm.s3.object import Object, get, put
 from longshore_runtime.runners.algorithm.s3.store import Stored, store
 from tests.support.s3 import S3Server
 from tests.support.scripted import Asked, Reply, Scripted, answer, refusal
@@ -193,6 +193,25 @@ def test_small_objects_of_ours_are_stored_when_their_md5_came_back() -> None:
         for _ in range(3):
             with pytest.raises(S3Error):
                 target.put(hashlib.md5(b"content", usedforsecurity=False).digest(), {}, b"content")
+
+
+def test_small_objects_of_ours_are_read_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result file with many outputs has more than the 16 MiB that other answers may have."""
+    content = os.urandom(20 * MIB)
+    with S3Server(tmp_path) as server:
+        server.make_bucket("bucket")
+        server.put("bucket", "key", content)
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        assert get(S3(server.url), "bucket", "key", len(content), "reading it").body == content
+        with pytest.raises(S3Error, match="more than 20,971,519 bytes"):
+            get(S3(server.url), "bucket", "key", len(content) - 1, "reading it")
+    with Scripted(lambda asked: answer(200, b"changed", ETag=md5(b"content"))) as broken:
+        with pytest.raises(S3Error, match="checksum"):
+            get(S3(broken.url), "bucket", "key", 100, "reading it")
+        assert len(broken.asked) == 6
 
 
 def test_a_result_file_that_a_proxy_took_is_no_result(tmp_path: Path) -> None:

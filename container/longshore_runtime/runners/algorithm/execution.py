@@ -36,10 +36,13 @@ from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
 from longshore_runtime.runners.algorithm.s3 import store
-from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
-from longshore_runtime.runners.algorithm.s3.object import put
+from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
+from longshore_runtime.runners.algorithm.s3.object import get, put
 
 log = logging.getLogger("task")
+
+_MAX_RESULT = 16 * 1024 * 1024  # bytes of a result file, and so many for each output: a path twice
+_MAX_RESULT_PER_OUTPUT = 1024
 
 
 @dataclass
@@ -256,11 +259,9 @@ class Algorithm:
         Raises S3Error, TaskError(STOPPED), and RequestError (400) where there is no such bucket.
         """
         try:
-            answer = retry(
-                lambda: self.s3.request("GET", task.output_bucket_name, task.result_key, stop=stop),
-                "looking for the task's result file",
-                stop,
-            )
+            what = "looking for the task's result file"
+            most = _MAX_RESULT + self._settings.max_output_files * _MAX_RESULT_PER_OUTPUT
+            answer = get(self.s3, task.output_bucket_name, task.result_key, most, what, stop)
         except S3Error as error:
             if error.code == "NoSuchBucket":  # better told now than when the program has run for hours
                 what = f"output_bucket_name: there is no bucket {task.output_bucket_name!r}."

@@ -7,6 +7,7 @@ that does not show by a request id that it is S3 is asked for the object's ETag 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import html
 import logging
@@ -128,6 +129,34 @@ def put(s3: S3, bucket: str, key: str, content: bytes, headers: Mapping[str, str
     target = Object(s3, bucket, key, what, None)
     md5 = hashlib.md5(content, usedforsecurity=False).digest()
     retry(lambda: target.put(md5, headers, content), what)
+
+
+def get(s3: S3, bucket: str, key: str, most: int, what: str, stop: threading.Event | None = None) -> Response:
+    """Fetch an object into memory, checked by its ETag where that is an MD5.
+
+    Args:
+        most: how many bytes it may have.
+        what: the beginning of the log's lines about each attempt.
+
+    Raises:
+        S3Error: after several attempts, or for a larger object.
+    """
+
+    def attempt() -> Response:
+        content = bytearray()
+
+        def sink(piece: memoryview) -> None:
+            if len(content) + len(piece) > most:
+                raise S3Error(f"The object has more than {most:,} bytes.", code="TooLarge")
+            content.extend(piece)
+
+        response = s3.request("GET", bucket, key, sink=sink, stop=stop)
+        md5 = of_etag(response.headers)
+        if md5 and not md5[1] and hashlib.md5(content, usedforsecurity=False).digest() != md5[0]:
+            raise S3Error("What arrived does not have the object's checksum.", retryable=True)
+        return dataclasses.replace(response, body=bytes(content))
+
+    return retry(attempt, what, stop)
 
 
 def element(name: str, xml: bytes) -> str:
