@@ -21,6 +21,7 @@ from longshore_runtime.runners.algorithm.s3.object import GONE, Object, element
 
 _log = logging.getLogger("task")
 
+_INVALID = "InvalidPart"  # what S3 has of a part is not what it should be: all are sent again
 _ABORT_S = 10.0  # at most: the server may be about to end
 
 
@@ -89,7 +90,7 @@ class Multipart:
             complete = retry(attempt, f"{self._target.what}: to complete it", self._target.halt)
         except S3Error as error:
             # The answer, too, where the upload was completed before but the answer to that was lost.
-            if error.code != GONE:
+            if error.code not in (GONE, _INVALID):
                 raise
             complete = False
         if not complete and not self._is_there(md5, len(parts)):
