@@ -5,13 +5,15 @@ IMAGE ?= longshore
 TESTS_AT_ONCE ?= 3
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+# What makes requirements.lock, in a virtualenv of its own.
+LOCKER := uv==0.13.9
 SHELL_SCRIPTS := $(wildcard *.sh local_test/*.sh .ci/*)
 
 # What the recipes run finds the venv first, as `container/serve` must on a host.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench image clean
+.PHONY: help setup demo test lint lock bench image clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +46,15 @@ lint: setup ## ruff, mypy, shellcheck
 	ruff format --check .
 	mypy
 	shellcheck $(SHELL_SCRIPTS)
+
+# For every platform and Python from 3.11 on; where it installs from is not written down, so any index does.
+lock: ## write requirements.lock: the hashes of what requirements.txt names
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+	 && $(PYTHON) -m venv "$$folder" \
+	 && "$$folder/bin/python" -m pip --quiet --disable-pip-version-check install $(LOCKER) \
+	 && "$$folder/bin/uv" pip compile --quiet --no-config --no-cache --universal --python-version 3.11 \
+	      --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+	      --output-file requirements.lock requirements.txt >/dev/null
 
 bench: setup ## measure beside what this replaces
 	$(PIP) install -r bench/requirements.txt

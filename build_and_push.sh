@@ -169,7 +169,7 @@ look_for_repository() {
 }
 
 choose_tags() {
-  local sources=(Dockerfile .dockerignore requirements.txt nginx.conf container)
+  local sources=(Dockerfile .dockerignore requirements.txt requirements.lock nginx.conf container)
   revision=''
   if revision=$(git rev-parse --short=12 HEAD 2>/dev/null); then
     [ -z "$(git status --porcelain -- "${sources[@]}")" ] || revision+=-dirty

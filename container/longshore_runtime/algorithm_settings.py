@@ -84,9 +84,12 @@ VARIABLES = (
     _row("RUNTIME_OUTPUT_PREFIX", None, "a prefix of keys", parse.not_blank),
     # Transfers
     _row("TRANSFERS", "16", "a whole number from 1 to 256", parse.whole_number(1, 256), "ASYNC_CONCURRENCY"),
+    _row("TRANSFER_TIMEOUT_SECONDS", "3600", *_seconds(5 * _DAY), None),
     _row("MAX_FILES", "100000", "a whole number from 1 to 10000000", parse.whole_number(1, 10_000_000), None),
     _row("MAX_INPUT_MB", "0", "a whole number of MB, 0 for what the disk holds",
          parse.whole_number(0, 1 << 30), None),
+    _row("MAX_OUTPUT_FILES", "1000000", "a whole number from 1 to 10000000",
+         parse.whole_number(1, 10_000_000), None),
     _row("MAX_RATIO", "200", "a whole number from 1 to 100000", parse.whole_number(1, 100_000), None),
     _row("SIGNING_KEY_HEX", "", "an even number of hexadecimal digits, or nothing", bytes.fromhex,
          secret=True),
@@ -130,8 +133,10 @@ class AlgorithmSettings:
     runtime_output_bucket_name: str | None
     runtime_output_prefix: str | None
     transfers: int
+    transfer_timeout_seconds: int
     max_files: int
     max_input_mb: int
+    max_output_files: int
     max_ratio: int
     signing_key_hex: bytes
     s3_endpoint_url: str | None

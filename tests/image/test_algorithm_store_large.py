@@ -235,6 +235,8 @@ def test_s3_is_told_the_md5_of_a_part_just_where_its_etag_would_not_show_it(
     def s3(asked: Asked) -> Reply:
         if asked.method == "POST" and asked.target.endswith("?uploads="):
             return answer(200, b"<UploadId>one</UploadId>", **begun)
+        if asked.method == "HEAD":  # as the last answer has no request id of S3's
+            return Reply(f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nETag: any\r\n\r\n".encode())
         if asked.method == "PUT":
             parts.append(asked)
             md5 = hashlib.md5(asked.body, usedforsecurity=False).hexdigest()

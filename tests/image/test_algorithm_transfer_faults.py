@@ -72,6 +72,7 @@ STORE_FAULTS: dict[str, tuple[str, Action]] = {
     "create: error in 200": ("create", ErrorIn200()),
     "complete: another etag": ("complete", FlipAnswer(before=b"-2")),
     "complete: error in 200": ("complete", ErrorIn200()),
+    "complete: invalid part": ("complete", Refuse(400, "InvalidPart")),
     "complete: error in 200, late": ("complete", ErrorIn200(spaces=1000)),
 }
 

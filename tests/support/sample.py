@@ -14,7 +14,7 @@ SAMPLE = CHECKOUT / "tests" / "sample"
 TEST_DIR = SAMPLE / "local_test" / "test_dir"
 PAYLOAD = SAMPLE / "local_test" / "payload.csv"
 # What belongs to the project, not to its users.
-_FILES = ("Dockerfile", ".dockerignore", "nginx.conf", "requirements.txt")
+_FILES = ("Dockerfile", ".dockerignore", "nginx.conf", "requirements.txt", "requirements.lock")
 _PROGRAMS = ("serve", "train", "invoke", "longshore_runtime")
 
 

@@ -25,11 +25,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """Bytes to send as they are, later ones a moment after; then the connection may be closed."""
+    """Bytes to send as they are, later ones a moment after; then the connection may be closed.
+
+    drip: the later ones come one by one, each a moment after the one before.
+    """
 
     data: bytes
     later: bytes = b""
     close: bool = False
+    drip: bool = False
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Reply:
@@ -50,6 +54,7 @@ class Scripted:
     """As a context manager: it answers with what script returns, None closes the connection without a word.
 
     read_bodies: False answers as soon as the head has come. tls: the context to speak TLS with.
+    binary: what comes is not HTTP, and is not read: whoever connects gets an answer.
     """
 
     def __init__(
@@ -58,11 +63,13 @@ class Scripted:
         *,
         read_bodies: bool = True,
         tls: ssl.SSLContext | None = None,
+        binary: bool = False,
     ) -> None:
         self.asked: list[Asked] = []
         self._script = script
         self._read_bodies = read_bodies
         self._tls = tls
+        self._binary = binary
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
 
@@ -109,13 +116,16 @@ class Scripted:
                     if reply is None:
                         return
                     connection.sendall(reply.data)
-                    if reply.later:
+                    step = 1 if reply.drip else len(reply.later) or 1
+                    for start in range(0, len(reply.later), step):
                         time.sleep(0.05)
-                        connection.sendall(reply.later)
+                        connection.sendall(reply.later[start : start + step])
                     if reply.close:
                         return
 
     def _request(self, stream: BinaryIO, number: int) -> Asked | None:
+        if self._binary:
+            return Asked("", "", {}, b"", number)
         lines = []
         while line := stream.readline().decode("latin-1").rstrip("\r\n"):
             lines.append(line)

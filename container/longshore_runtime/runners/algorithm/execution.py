@@ -27,8 +27,7 @@ from pathlib import Path
 from longshore_runtime import logs
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import RequestError, StartError
-from longshore_runtime.runners.algorithm import folders, metrics, result, setup
-from longshore_runtime.runners.algorithm.archives import archive
+from longshore_runtime.runners.algorithm import folders, inputs, metrics, result, setup
 from longshore_runtime.runners.algorithm.folders import Folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program import modes, users
@@ -36,12 +35,14 @@ from longshore_runtime.runners.algorithm.program.process import how_it_ended
 from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
-from longshore_runtime.runners.algorithm.s3 import fetch, store
-from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
+from longshore_runtime.runners.algorithm.s3 import store
+from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
+from longshore_runtime.runners.algorithm.s3.object import get, put
 
 log = logging.getLogger("task")
 
-_MB = 1_000_000
+_MAX_RESULT = 16 * 1024 * 1024  # bytes of a result file, and so many for each output: a path twice
+_MAX_RESULT_PER_OUTPUT = 1024
 
 
 @dataclass
@@ -116,15 +117,15 @@ class Algorithm:
         with logs.of_task(task.pk):
             return self._answer(task, place, stop)
 
-    def known(self, task: Task) -> bytes | None:
+    def known(self, task: Task, stop: threading.Event | None = None) -> bytes | None:
         """The result file that answers this task without running it; None where there is none.
 
         RequestError 400 where its bucket does not exist.
         """
         with logs.of_task(task.pk):
             try:
-                known = None if task.rerun else self._known_result(task)
-            except S3Error as error:  # then neither could the new one be stored, most likely, but it may
+                known = None if task.rerun else self._known_result(task, stop)
+            except (S3Error, TaskError) as error:  # most likely the new one could not be stored either
                 log.warning("whether the task has a result already is not known: %s", error)
                 return None
             if known is not None:
@@ -133,7 +134,7 @@ class Algorithm:
             return known
 
     def _answer(self, task: Task, place: int, stop: threading.Event) -> bytes:
-        if (known := self.known(task)) is not None:
+        if (known := self.known(task, stop)) is not None:
             return known
         log.info("the task begins: %d inputs", len(task.inputs))
         record = _Record()
@@ -156,7 +157,7 @@ class Algorithm:
         try:
             with self._folders() as made:
                 with record.stage("fetch"):
-                    self._fetch(task, made, stop)
+                    inputs.bring(self._settings, self.s3, task, made, stop)
                 with record.stage("run"):
                     self._run(task, place, made, stop, record)
                 with record.stage("store"):
@@ -182,23 +183,6 @@ class Algorithm:
         return folders.fixed(
             self._work_dir, settings.input_path, settings.output_path, linked, self._identity
         )
-
-    def _fetch(self, task: Task, made: Folders, stop: threading.Event) -> None:
-        most = self._settings.max_input_mb * _MB or None
-        wanted, archives = [], []
-        for number, each in enumerate(task.inputs):
-            target = folders.place(made.fill, each.relative_path)
-            if each.decompress:
-                archives.append((made.root / f"archive-{number}", target.parent, each.relative_path))
-                target = archives[-1][0]
-            wanted.append(fetch.Wanted(each.bucket_name, each.bucket_key, target, each.relative_path))
-        limits = fetch.Limits(self._settings.max_files, most)
-        fetched = fetch.fetch(self.s3, wanted, limits, self._settings.transfers, stop)
-        metrics.fetched_bytes.inc(sum(each.size for each in fetched))
-        for file, target, name in archives:
-            unpack = archive.Limits(self._settings.max_files, most, self._settings.max_ratio)
-            archive.unpack(file, target, name, unpack, stop)
-            file.unlink()
 
     def _run(self, task: Task, place: int, made: Folders, stop: threading.Event, record: _Record) -> None:
         seconds = task.seconds(self._settings.timeout_seconds)
@@ -233,8 +217,16 @@ class Algorithm:
         name = task.result_key.removeprefix(task.prefix)
         if os.path.lexists(made.output / name):  # who reads it would take it for ours
             raise TaskError(Reason.OUTPUT, f"Output {name!r} cannot be stored: the result file has its name.")
-        connections = self._settings.transfers
-        stored = store.store(self.s3, made.output, task.output_bucket_name, task.prefix, connections, stop)
+        stored = store.store(
+            self.s3,
+            made.output,
+            task.output_bucket_name,
+            task.prefix,
+            self._settings.transfers,
+            stop,
+            most_files=self._settings.max_output_files,
+            seconds=self._settings.transfer_timeout_seconds,
+        )
         metrics.stored_bytes.inc(sum(each.size for each in stored))
         return stored
 
@@ -261,16 +253,15 @@ class Algorithm:
             request_sha256=task.fingerprint,
         )
 
-    def _known_result(self, task: Task) -> bytes | None:
+    def _known_result(self, task: Task, stop: threading.Event | None) -> bytes | None:
         """The result file that answers this task without running it, None where there is none.
 
-        Raises S3Error, and RequestError (400) where there is no such bucket.
+        Raises S3Error, TaskError(STOPPED), and RequestError (400) where there is no such bucket.
         """
         try:
-            answer = retry(
-                lambda: self.s3.request("GET", task.output_bucket_name, task.result_key),
-                "looking for the task's result file",
-            )
+            what = "looking for the task's result file"
+            most = _MAX_RESULT + self._settings.max_output_files * _MAX_RESULT_PER_OUTPUT
+            answer = get(self.s3, task.output_bucket_name, task.result_key, most, what, stop)
         except S3Error as error:
             if error.code == "NoSuchBucket":  # better told now than when the program has run for hours
                 what = f"output_bucket_name: there is no bucket {task.output_bucket_name!r}."
@@ -287,10 +278,7 @@ class Algorithm:
         headers = result.headers(content, self._settings.signing_key_hex)
         bucket, key = task.output_bucket_name, task.result_key
         try:
-            retry(
-                lambda: self.s3.request("PUT", bucket, key, headers=headers, body=content),
-                "storing the result file",
-            )
+            put(self.s3, bucket, key, content, headers, "storing the result file")
         except S3Error as error:
             log.error("the result file could not be stored: %s", error)
             raise RequestError(

@@ -86,10 +86,11 @@ def fixed(
         yield Folders(input=input_path, output=output_path, fill=fill, scratch=scratch, root=root)
 
 
-def place(input_folder: Path, relative_path: str) -> Path:
+def place(input_folder: Path, relative_path: str, before_making: Callable[[], None] = lambda: None) -> Path:
     """Make the folders that relative_path, as request.py has checked it, needs below input_folder.
 
     Returns the path of the file to be. Raises TaskError where a file or a link is in the way.
+    before_making: called before each folder that is made; it may raise.
     """
     target = input_folder / relative_path
     if len(os.fsencode(target)) > _OPENED_MAX:
@@ -101,7 +102,7 @@ def place(input_folder: Path, relative_path: str) -> Path:
         fd = os.open(input_folder, os.O_RDONLY | _FOLDER)
         try:
             for name in parents:
-                inner = _entered(name, fd)
+                inner = _entered(name, fd, before_making)
                 os.close(fd)
                 fd = inner
         finally:
@@ -190,10 +191,12 @@ def _unlocked(path: Path | str, parent: int | None) -> int:
         os.close(pinned)
 
 
-def _entered(name: str, parent: int) -> int:
+def _entered(name: str, parent: int, before_making: Callable[[], None]) -> int:
     """A descriptor of the folder of this name, made where it is not there."""
-    with suppress(FileExistsError):
-        os.mkdir(name, 0o755, dir_fd=parent)
+    with suppress(FileNotFoundError):
+        return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+    before_making()
+    os.mkdir(name, 0o755, dir_fd=parent)
     return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
 
 

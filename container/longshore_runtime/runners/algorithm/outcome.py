@@ -21,7 +21,7 @@ class Reason(StrEnum):
     START = "start"  # the program cannot be started
     EXIT = "exit"  # the program ended with a code other than 0
     SIGNAL = "signal"  # the program was ended by a signal that we did not send
-    TIMEOUT = "timeout"  # the program outlasted its time
+    TIMEOUT = "timeout"  # the program, or the transfers, outlasted their time
     OUTPUT = "output"  # an output cannot be read or stored
     STOPPED = "stopped"  # the server was told to stop while the task ran
     DISK = "disk"  # the disk is full

@@ -15,7 +15,8 @@ from longshore_runtime.runners.algorithm.archives import archive
 from longshore_runtime.runners.algorithm.outcome import RESULT_FOLDER, TaskError
 from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.s3 import fetch
-from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
+from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
+from longshore_runtime.runners.algorithm.s3.object import put
 
 log = logging.getLogger("task")
 
@@ -73,7 +74,7 @@ def leave_result(settings: AlgorithmSettings, s3: S3, failure: str | None) -> No
     )
     headers = result.headers(content, settings.signing_key_hex)
     try:
-        retry(lambda: s3.request("PUT", bucket, key, headers=headers, body=content), f"storing {key}")
+        put(s3, bucket, key, content, headers, f"storing {key}")
     except S3Error as error:
         log.error("the result of the start could not be stored: %s", error)
 
@@ -97,7 +98,8 @@ def _unpack(
     with tempfile.TemporaryDirectory(prefix="longshore-", dir=settings.work_dir) as scratch:
         file = Path(scratch) / "archive"
         wanted = [fetch.Wanted(bucket, key, file, key)]
-        fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop)
+        limit = settings.transfer_timeout_seconds
+        fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop, seconds=limit)
         limits = archive.Limits(settings.max_files, None, settings.max_ratio)
         files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=identity.owner)
     log.info("unpacked %d files of %.200s into %s", files, key, target)

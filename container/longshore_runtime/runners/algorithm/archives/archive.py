@@ -21,14 +21,18 @@ from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 
 _RATIO_COUNTS_FROM = 256 * 1024 * 1024  # bytes: what unpacks to less harms nobody, whatever its ratio
 _START = 512  # bytes that tell formats apart
+_OPENED_MAX = 4095  # bytes of a path that Linux opens
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one archive may become.
+    """Limits on what archives unpack to.
 
-    files: how many files and links, folders not counted; bytes: of all their contents, None: the free
-    disk space; ratio: of unpacked bytes to the archive's own, looked at beyond 256 MiB.
+    Attributes:
+        files: how many files, folders and links may be made. Folders that only the path of another entry
+            names count too: each costs an inode.
+        bytes: the most bytes of all files together; None for the free disk space.
+        ratio: unpacked bytes per byte of the archive, checked beyond 256 MiB.
     """
 
     files: int
@@ -37,8 +41,16 @@ class Limits:
 
     @property
     def entries(self) -> int:
-        """Of any kind: the folders and the clutter that come with this many files, by far."""
-        return 4 * self.files + 1000
+        """The most entries that are read, those that make nothing (clutter) among them."""
+        return 2 * self.files + 1000
+
+
+@dataclass
+class Used:
+    """What the inputs of one task have used of the limits so far; shared by all its archives."""
+
+    files: int = 0
+    bytes: int = 0
 
 
 def unpack(
@@ -50,10 +62,12 @@ def unpack(
     *,
     strip_common: bool = True,
     owner: tuple[int, int] | None = None,
+    used: Used | None = None,
 ) -> int:
     """Unpack a zip, or a tar (bare, or by gzip, bzip2, xz or zstd) into a folder; how many files it had.
 
     What it is, its first bytes tell. name: what the user calls it, for messages.
+    used: what counts against the limits already; what this archive makes is added.
     strip_common: take files alone, without folders, clutter (CLUTTER) and the folder they all lie in; a
     link is an error. Without it the tree is unpacked as it is, with links that lead to places inside it.
     target must exist, and where it is itself a link, that is followed. Files and folders get the modes
@@ -63,7 +77,7 @@ def unpack(
     """
     try:
         with archive.open("rb") as file, Target(target, owner) as folder:
-            return _Unpacking(file, folder, limits, stop).run(strip_common)
+            return _Unpacking(file, folder, limits, stop, used or Used()).run(strip_common)
     except Refused as problem:
         raise TaskError(Reason.INPUT, f"Input {name!r}: {problem}") from problem
     except _DiskFull as problem:
@@ -81,15 +95,20 @@ class _DiskFull(Exception):
 class _Unpacking:
     """One run of unpack: what was written so far, and whether that is too much."""
 
-    def __init__(self, file: BinaryIO, target: Target, limits: Limits, stop: threading.Event) -> None:
+    def __init__(
+        self, file: BinaryIO, target: Target, limits: Limits, stop: threading.Event, used: Used
+    ) -> None:
         self._file = file
         self._target = target
         self._limits = limits
         self._stop = stop
+        self._used = used
+        self._together = " with the task's other inputs" if used.files else ""
         self._size = file.seek(0, 2)
-        self._room = target.free_bytes() if limits.bytes is None else limits.bytes
+        self._room = target.free_bytes() if limits.bytes is None else max(0, limits.bytes - used.bytes)
         self._written = 0
         self._count = 0
+        target.before_making = self._count_one
 
     def run(self, strip_common: bool) -> int:
         self._file.seek(0)
@@ -118,7 +137,7 @@ class _Unpacking:
             if entry.kind is not Kind.FOLDER:
                 files += 1
                 claimed += entry.size
-                self._check_count(files)
+                self._check_count(self._used.files + files)
                 self._check_bytes(claimed)
                 folder = common_folder(folder, entry)
         return folder if strip_common and folder else ()
@@ -139,11 +158,15 @@ class _Unpacking:
             yield entry
 
     def _put(self, entry: Entry, path: tuple[str, ...]) -> None:
+        if self._target.length_of(path) > _OPENED_MAX:
+            raise Refused(
+                f"the entry {shown(entry.name)} has a path of more than {_OPENED_MAX:,} bytes where it is "
+                "unpacked."
+            )
         if entry.kind is Kind.FOLDER:
             self._target.make_folder(entry, path)
             return
         self._count += 1
-        self._check_count(self._count)
         if entry.kind is Kind.SYMLINK:
             self._target.make_symlink(entry, path)
         elif entry.kind is Kind.HARD_LINK:
@@ -155,17 +178,24 @@ class _Unpacking:
                     self._check_bytes(self._written)
                     self._watch(self._written)
                     file.write(chunk)
+                    self._used.bytes += len(chunk)
+
+    def _count_one(self) -> None:
+        """Count what is about to be made: a file, a link, or a folder, whether it has an entry or not."""
+        self._check_count(self._used.files + 1)
+        self._used.files += 1
 
     def _check_count(self, files: int) -> None:
         if files > self._limits.files:
-            raise Refused(f"it holds more than {self._limits.files:,} files.")
+            what = f"it has more than {self._limits.files:,} files, folders and links"
+            raise Refused(f"unpacked{self._together}, {what}, the limit that ALGORITHM_MAX_FILES sets.")
 
     def _check_bytes(self, count: int) -> None:
         if count <= self._room:
             return
         if self._limits.bytes is None:
             raise _DiskFull(f"unpacked, it is larger than the free disk space of {self._room:,} bytes.")
-        raise Refused(f"unpacked, it is larger than {self._room:,} bytes.")
+        raise Refused(f"unpacked{self._together}, it is larger than {self._limits.bytes:,} bytes.")
 
     def _watch(self, unpacked: int) -> None:
         """End where the server stops, or where the archive is a bomb."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +24,13 @@ class Target:
     """An existing folder to unpack into. owner: the user's and the group's ids for all that is made.
 
     Paths are tuples of checked components. Refused where something of that name stands in the way.
+    before_making: called before each file, link or folder that is made; it may raise.
     """
 
     def __init__(self, folder: Path, owner: tuple[int, int] | None) -> None:
+        self.before_making: Callable[[], None] = lambda: None
         self._owner = owner
+        self._length = len(os.fsencode(folder))
         self._root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # The folder the last entry went into, still open: mostly the next one goes there too.
         self._last: tuple[tuple[str, ...], int] = ((), os.dup(self._root))
@@ -46,6 +49,10 @@ class Target:
         state = os.fstatvfs(self._root)
         return state.f_bavail * state.f_frsize
 
+    def length_of(self, path: tuple[str, ...]) -> int:
+        """The bytes of a path here, that of the folder included."""
+        return self._length + len(path) + sum(len(os.fsencode(part)) for part in path)
+
     def make_folder(self, entry: Entry, path: tuple[str, ...]) -> None:
         with _named(entry):
             self._enter(path)
@@ -53,7 +60,9 @@ class Target:
     def make_file(self, entry: Entry, path: tuple[str, ...]) -> BinaryIO:
         """A new file, open for writing: mode 0755 where the entry is executable, else 0644."""
         with _named(entry):
-            fd = os.open(path[-1], _NEW_FILE, 0o600, dir_fd=self._enter(path[:-1]))
+            folder = self._enter(path[:-1])
+            self.before_making()
+            fd = os.open(path[-1], _NEW_FILE, 0o600, dir_fd=folder)
             file = os.fdopen(fd, "wb")
             self._own(fd, 0o755 if entry.executable else 0o644)
             return file
@@ -62,6 +71,7 @@ class Target:
         text = symlink_text(entry)
         with _named(entry):
             folder = self._enter(path[:-1])
+            self.before_making()
             os.symlink(text, path[-1], dir_fd=folder)
             if self._owner is not None:
                 os.chown(path[-1], *self._owner, dir_fd=folder, follow_symlinks=False)
@@ -82,6 +92,7 @@ class Target:
                         os.stat(source[-1], dir_fd=other, follow_symlinks=False).st_mode
                     ):
                         raise missing
+                    self.before_making()
                     os.link(source[-1], path[-1], src_dir_fd=other, dst_dir_fd=folder, follow_symlinks=False)
                 finally:
                     os.close(other)
@@ -114,6 +125,7 @@ class Target:
         return fd
 
     def _make(self, name: str, above: int) -> int:
+        self.before_making()
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=above)
         fd = os.open(name, _FOLDER, dir_fd=above)
@@ -141,4 +153,6 @@ def _named(entry: Entry) -> Iterator[None]:
             raise Refused(f"the entry {name} needs a folder where a file or a link stands.") from error
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
             raise Refused(f"the entry {name} has a name that cannot be used here.") from error
+        if error.errno == errno.EMLINK:
+            raise Refused(f"the entry {name} is one link too many: the file system takes no more.") from error
         raise

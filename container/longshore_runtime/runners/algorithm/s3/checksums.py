@@ -48,7 +48,8 @@ def of_etag(headers: Mapping[str, str]) -> tuple[bytes, int] | None:
         return None
     if "x-amz-server-side-encryption-customer-algorithm" in headers:
         return None
-    found = re.fullmatch('"?([0-9a-f]{32})(?:-([1-9][0-9]{0,4}))?"?', headers.get("etag", ""))
+    # A proxy that compresses marks the ETag as weak: then the bytes must come to it all the same.
+    found = re.fullmatch('(?:W/)?"?([0-9a-f]{32})(?:-([1-9][0-9]{0,4}))?"?', headers.get("etag", ""))
     return (bytes.fromhex(found[1]), int(found[2] or 0)) if found else None
 
 

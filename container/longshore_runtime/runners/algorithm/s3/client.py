@@ -33,12 +33,13 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import get_cert_path
 
+from longshore_runtime.runners.algorithm.s3 import origin
 from longshore_runtime.runners.algorithm.s3.connection import Broken, FileCut, FileRange, Pool, Response
-from longshore_runtime.runners.algorithm.s3.failures import EXPIRED, S3Error, error_in, retry
+from longshore_runtime.runners.algorithm.s3.failures import EXPIRED, S3Error, error_in, foreign, retry
 from longshore_runtime.runners.algorithm.s3.signing import Keys, Scope, encode_path, encode_query, sign
 from longshore_runtime.runners.algorithm.s3.sockets import Place
 
-__all__ = ["S3", "FileRange", "Response", "S3Error", "retry"]
+__all__ = ["S3", "FileRange", "Response", "S3Error", "foreign", "retry"]
 
 _log = logging.getLogger("task")
 # Its DEBUG lines show tokens, and its INFO lines tell the same with every client.
@@ -80,7 +81,7 @@ class S3:
         sink: Callable[[memoryview], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Response:
-        """One attempt. Raises S3Error for every answer but 2xx, and where no whole answer came.
+        """One attempt. Raises S3Error for every answer but S3's own 2xx, and where no whole answer came.
 
         bucket: a bucket's name or an access point's ARN. headers: by lower-case name. sink: takes a 2xx
         answer's body, piece by piece; what it raises ends the request and is passed on.
@@ -92,17 +93,22 @@ class S3:
             raise S3Error("The key is not valid Unicode.", code="InvalidKey") from None
         address = self._addresses.get(bucket) or self._find(bucket)
 
-        def ask(address: _Address) -> Response:
-            return self._ask(
+        def ask() -> Response:
+            answer = self._ask(
                 address, method, path, encode_query(query or {}), headers or {}, body, sink, stop
             )
+            missing = origin.what_is_missing(method, bool(key), address.host, address.scope.service, answer)
+            if missing is not None:
+                raise foreign(answer.status, f"no {missing}")
+            return answer
 
         try:
-            return ask(address)
+            return ask()
         except S3Error as error:
             if error.region is None or error.region == address.scope.region:
                 raise
-            return ask(self._find(bucket, error.region))
+            address = self._find(bucket, error.region)
+            return ask()
 
     def close(self) -> None:
         """Close the connections that are kept. The client may be used again."""
@@ -126,6 +132,8 @@ class S3:
         path = address.path + path
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         signed = sign(method, path, query, {"host": address.host, **headers}, keys, address.scope, now)
+        # The bytes as they are stored. Not signed, because some proxies change this header.
+        signed["accept-encoding"] = "identity"
         target = f"{path}?{query}" if query else path
         try:
             response = self._pool.exchange(address.place, method, target, signed, body, sink, stop)

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 import httptools
 
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
+from longshore_runtime.runners.algorithm.s3.pace import LEAST, Pace
 from longshore_runtime.runners.algorithm.s3.sockets import Line, Place, Unreachable, connect
 
 _LOOK_S = 0.5  # how often a wait looks whether it is to stop
 _LOOKS = 60  # how many such waits in sequence are a silence to give up at: 30 s
 _BUFFER = 256 * 1024
+_LONGEST_WORK_S = 600.0  # the answer to a POST, which S3 works on
 _LONGEST_HEAD = 256 * 1024
 _LONGEST_BODY = 16 * 1024 * 1024  # of an answer that goes to no sink: lists, errors
 _IDLE_S = 20.0  # S3 closes idle connections itself at about this age
@@ -104,7 +106,7 @@ class Pool:
             url = f"http://{headers['host']}{target}" if line.absolute else target
             head = "\r\n".join((f"{method} {url} HTTP/1.1", *lines, *line.proxy_headers, "", ""))
             try:
-                answer = connection.exchange(head.encode("latin-1"), body, method == "HEAD", sink, stop)
+                answer = connection.exchange(head.encode("latin-1"), body, method, sink, stop)
             except BaseException:
                 connection.close()
                 raise
@@ -171,7 +173,7 @@ class _Connection:
         self,
         head: bytes,
         body: bytes | FileRange,
-        bodiless: bool,
+        method: str,
         sink: Callable[[memoryview], None] | None,
         stop: threading.Event | None,
     ) -> Response:
@@ -180,10 +182,12 @@ class _Connection:
             self._send(head, body, stop)
         except OSError:
             whole = False  # the server may have answered already, and closed: a refusal is worth reading
-        message = _Message(bodiless)
+        message = _Message(bodiless=method == "HEAD")
         parser = httptools.HttpResponseParser(message)
         received = kept = 0
         collected: list[bytes] = []
+        # While S3 puts many parts together it sends a space now and then, for minutes.
+        pace, patience = Pace(), time.monotonic() + _LONGEST_WORK_S
         while not message.done:
             try:
                 count = self._patiently(lambda: self._socket.recv_into(self._buffer), stop)
@@ -193,6 +197,8 @@ class _Connection:
             if count == 0:
                 raise Broken("S3 closed the connection before its answer was whole.", stale=received == 0)
             received += count
+            if time.monotonic() > patience if method == "POST" else pace.is_too_slow(count):
+                raise _too_slow()
             try:
                 parser.feed_data(self._buffer[:count])
             except httptools.HttpParserError as error:
@@ -217,8 +223,9 @@ class _Connection:
         return Response(parser.get_status_code(), message.headers, b"".join(collected))
 
     def _send(self, head: bytes, body: bytes | FileRange, stop: threading.Event | None) -> None:
+        pace = Pace()
         if isinstance(body, bytes):
-            self._send_all(memoryview(head + body), stop)
+            self._send_all(memoryview(head + body), pace, stop)
             return
         offset, end = body.offset, body.offset + body.length
         self._buffer[: len(head)] = head  # head and body in one packet, where they fit
@@ -227,13 +234,16 @@ class _Connection:
             room = self._buffer[filled : filled + min(end - offset, len(self._buffer) - filled)]
             count = _read(body.descriptor, room, offset) if room else 0
             offset += count
-            self._send_all(self._buffer[: filled + count], stop)
+            self._send_all(self._buffer[: filled + count], pace, stop)
             filled = 0
 
-    def _send_all(self, data: memoryview, stop: threading.Event | None) -> None:
+    def _send_all(self, data: memoryview, pace: Pace, stop: threading.Event | None) -> None:
         while data:
             rest = data
-            data = rest[self._patiently(lambda: self._socket.send(rest), stop) :]  # noqa: B023 (called at once)
+            count = self._patiently(lambda: self._socket.send(rest), stop)  # noqa: B023 (called at once)
+            if pace.is_too_slow(count):
+                raise _too_slow()
+            data = rest[count:]
 
     def _patiently(self, step: Callable[[], int], stop: threading.Event | None) -> int:
         for _ in range(_LOOKS):
@@ -244,6 +254,10 @@ class _Connection:
             except TimeoutError:
                 continue
         raise Broken(f"S3 was silent for {_LOOK_S * _LOOKS:.0f} seconds.")
+
+
+def _too_slow() -> Broken:
+    return Broken(f"S3 was too slow: less than {LEAST:,} bytes a second.")
 
 
 def _read(descriptor: int, room: memoryview, offset: int) -> int:
@@ -259,7 +273,7 @@ def _read(descriptor: int, room: memoryview, offset: int) -> int:
 class _Message:
     """What httptools reports of an answer. An interim one (1xx) is forgotten when the next begins."""
 
-    def __init__(self, bodiless: bool) -> None:
+    def __init__(self, *, bodiless: bool) -> None:
         self._bodiless = bodiless
         self.on_message_begin()
 
@@ -269,6 +283,8 @@ class _Message:
         self.headed = self.done = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.headed:  # a trailer: it must not change what the head has shown
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 

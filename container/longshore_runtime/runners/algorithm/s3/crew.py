@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from longshore_runtime import machine
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3.connection import stopped
 
 MB = 1_000_000
@@ -42,7 +43,13 @@ class Parts:
 class Crew:
     """halt is set once a job has failed or the whole is stopped: whatever takes long ends then."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float | None = None, late: str = "The transfer was not done") -> None:
+        """Args:
+        seconds: how long work() may take, None for any time.
+        late: the beginning of the error's sentence where it takes longer.
+        """
+        self._seconds = seconds
+        self._late = late
         self.halt = threading.Event()
         self._changed = threading.Condition()  # guards all below
         self._waiting: deque[tuple[Parts, int, Callable[[], None]]] = deque()
@@ -62,7 +69,8 @@ class Crew:
         """Do these jobs on at most so many threads; raises what the first that failed raised.
 
         report: asked every few seconds what to say in the log; it is given the bytes that were counted.
-        stop: ends it with TaskError(STOPPED). Returns when no job runs any more, however it ends.
+        stop: ends it with TaskError(STOPPED); after the crew's seconds it ends with TaskError(TIMEOUT).
+        Returns when no job runs any more, however it ends.
         """
         if stop.is_set():
             raise stopped()
@@ -75,6 +83,8 @@ class Crew:
                 while wait(working, timeout=_LOOK_S).not_done:
                     if stop.is_set():
                         self._fail(stopped())
+                    if self._seconds is not None and time.monotonic() - start > self._seconds:
+                        self._fail(self._too_late())
                     now, before, taken = time.monotonic(), taken, self._processor_time()
                     if taken - before < enough * (now - looked):
                         working |= self._start(pool, jobs, min(len(working), threads - len(working)))
@@ -203,6 +213,10 @@ class Crew:
             self._failure = self._failure or failure
             self.halt.set()
             self._changed.notify_all()
+
+    def _too_late(self) -> TaskError:
+        limit = f"within {self._seconds:g} s, the limit that ALGORITHM_TRANSFER_TIMEOUT_SECONDS sets"
+        return TaskError(Reason.TIMEOUT, f"{self._late} {limit}.")
 
     def _report(self, report: Callable[[int], str], seconds: float) -> None:
         level = logging.DEBUG if seconds < _SHORT_S else logging.INFO

@@ -23,6 +23,7 @@ from longshore_runtime.runners.algorithm.s3.budget import Budget
 from longshore_runtime.runners.algorithm.s3.checksums import Check, Checksum, of_etag, of_whole
 from longshore_runtime.runners.algorithm.s3.client import S3, Response, S3Error, retry
 from longshore_runtime.runners.algorithm.s3.crew import Crew
+from longshore_runtime.runners.algorithm.s3.failures import FOREIGN
 
 _log = logging.getLogger("task")
 
@@ -105,7 +106,10 @@ class Download:
         elif checksum.part_size is not None and self._has_odd_parts(checksum.part_size, size):
             _log.debug("%s: its parts differ in size, so its ETag cannot be checked.", self._what)
         else:
-            raise S3Error("What arrived does not have the object's checksum.", retryable=True)
+            encoding = first.headers.get("content-encoding", "")
+            hint = f" It came with Content-Encoding {encoding[:40]!r}." if encoding else ""
+            message = f"What arrived does not have the object's checksum.{hint}"
+            raise S3Error(message, retryable=True)
         return size
 
     def _first(self, descriptor: int) -> tuple[Response, int]:
@@ -217,7 +221,7 @@ class Download:
         bucket, key = self._wanted.bucket, self._wanted.key
         if error.code == "NoSuchBucket":
             why = f"there is no bucket {bucket!r}."
-        elif error.status == 404:
+        elif error.status == 404 and error.code != FOREIGN:
             why = f"there is no object {key!r} in bucket {bucket!r}."
         elif error.code == "InvalidObjectState":
             why = f"object {key!r} in bucket {bucket!r} is archived: restore it first."

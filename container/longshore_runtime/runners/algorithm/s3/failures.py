@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from longshore_runtime.runners.algorithm.s3 import origin
 from longshore_runtime.runners.algorithm.s3.connection import Response, stopped
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ _FIRST_WAIT_S = 0.25  # doubled for each further attempt
 _LONGEST_WAIT_S = 20.0
 
 EXPIRED = {"ExpiredToken", "TokenRefreshRequired"}
+FOREIGN = "NotS3"  # a code of ours: another server answered
 _RETRYABLE_STATUSES = {408, 429, 500, 502, 503, 504}
 # Those whose status alone does not say so.
 _RETRYABLE_CODES = {
@@ -35,16 +37,27 @@ _RETRYABLE_CODES = {
     "Throttling",
     "ThrottlingException",
 }
+_ELSEWHERE = "The bucket is elsewhere: check the region and the endpoint."
+_BUSY = "It has too many requests to answer. Send the task again later."
 _SENTENCES = {
     "AccessDenied": "Access is denied.",
     "InvalidAccessKeyId": "The credentials are not known to S3.",
     "InvalidObjectState": "The object is archived: it must be restored before it can be read.",
     "NoSuchBucket": "There is no such bucket.",
     "NoSuchKey": "There is no such object.",
+    "PermanentRedirect": _ELSEWHERE,
     "RequestTimeTooSkewed": "The clock of this machine is too far from S3's.",
     "SignatureDoesNotMatch": "The credentials' secret is not the right one.",
+    "TemporaryRedirect": _ELSEWHERE,
 }
-_BY_STATUS = {403: "Access is denied.", 404: "There is no such object or bucket."}
+_BY_STATUS = {
+    301: _ELSEWHERE,
+    403: "Access is denied.",
+    404: "There is no such object or bucket.",
+    429: _BUSY,
+    500: "It is out of order. Send the task again later.",
+    503: _BUSY,
+}
 
 
 class S3Error(Exception):
@@ -80,6 +93,8 @@ def error_in(response: Response) -> S3Error:
     Its body is XML, but of two words in it only the shape is relied upon: a parser that follows all of
     XML is not for what comes from outside.
     """
+    if not origin.is_error_of_s3(response):
+        return foreign(response.status, "no error of S3's in it")
     code = _first(rb"<Code>([A-Za-z0-9._-]{1,64})</Code>", response.body)
     region = response.headers.get("x-amz-bucket-region") or _first(
         rb"<Region>([a-z0-9-]{1,32})</Region>", response.body
@@ -98,6 +113,16 @@ def error_in(response: Response) -> S3Error:
         retryable=status in _RETRYABLE_STATUSES or code in _RETRYABLE_CODES,
         retry_after=float(wait) if wait.isascii() and wait.isdigit() else 0.0,
         region=region if region and re.fullmatch("[a-z0-9-]{1,32}", region) else None,
+    )
+
+
+def foreign(status: int, what: str) -> S3Error:
+    """The error for an answer that is not S3's own. what: by which that is seen."""
+    return S3Error(
+        f"The answer ({status}) is not S3's own: it has {what}. A proxy or another server may have sent it.",
+        status=status,
+        code=FOREIGN,
+        retryable=status in _RETRYABLE_STATUSES or 200 <= status < 300,
     )
 
 

@@ -29,11 +29,18 @@ class Fetched:
 
 
 def fetch(
-    s3: S3, wanted: Sequence[Wanted], limits: Limits, connections: int, stop: threading.Event
+    s3: S3,
+    wanted: Sequence[Wanted],
+    limits: Limits,
+    connections: int,
+    stop: threading.Event,
+    *,
+    seconds: float | None = None,
 ) -> list[Fetched]:
     """Bring these objects to their files, on at most so many connections; in the order of wanted.
 
-    Raises TaskError for the first that cannot be had: INPUT, DISK or STOPPED. What is whole by then stays.
+    seconds: how long all of it may take. Raises TaskError for the first that cannot be had: INPUT, DISK,
+    TIMEOUT or STOPPED. What is whole by then stays.
     """
     if len(wanted) > limits.files:
         raise TaskError(
@@ -41,7 +48,7 @@ def fetch(
         )
     if not wanted:
         return []
-    crew, budget = Crew(), Budget(limits.bytes)
+    crew, budget = Crew(seconds, "The inputs were not fetched"), Budget(limits.bytes)
     sizes: dict[int, int] = {}  # of those that are there, by their number in wanted
 
     def bring(number: int) -> None:

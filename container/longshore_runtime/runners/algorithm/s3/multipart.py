@@ -10,20 +10,19 @@ import contextlib
 import hashlib
 import html
 import logging
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from longshore_runtime.runners.algorithm.outcome import TaskError
 from longshore_runtime.runners.algorithm.s3.checksums import of_etag
-from longshore_runtime.runners.algorithm.s3.client import S3, FileRange, Response, S3Error, retry
+from longshore_runtime.runners.algorithm.s3.client import S3Error, retry
+from longshore_runtime.runners.algorithm.s3.object import GONE, Object, element
 
 _log = logging.getLogger("task")
 
+_INVALID = "InvalidPart"  # what S3 has of a part is not what it should be: all are sent again
 _ABORT_S = 10.0  # at most: the server may be about to end
-
-GONE = "NoSuchUpload"  # an S3Error's code: all parts have to be sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +31,6 @@ class Part:
 
     md5: bytes
     etag: str
-
-
-class Object:
-    """The object to be, of the file that the user knows by this path. halt: ends the requests."""
-
-    def __init__(self, s3: S3, bucket: str, key: str, path: str, halt: threading.Event) -> None:
-        self.bucket = bucket
-        self.key = key
-        self.what = f"Output {path!r}"
-        self.halt = halt
-        self._s3 = s3
-
-    def request(
-        self,
-        method: str,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | FileRange = b"",
-        stop: threading.Event | None = None,
-    ) -> Response:
-        stop = stop or self.halt
-        return self._s3.request(
-            method, self.bucket, self.key, query=query, headers=headers, body=body, stop=stop
-        )
-
-    def uploads(self, stop: threading.Event) -> list[str]:
-        """The ids of the uploads to this key that are under way."""
-        query = {"uploads": "", "prefix": self.key}
-        try:
-            listed = self._s3.request("GET", self.bucket, "", query=query, stop=stop).body
-        except S3Error as error:
-            if error.code == GONE:  # some servers' way of saying that there are none
-                return []
-            raise
-        each = re.findall(rb"<Upload>.*?</Upload>", listed, re.DOTALL)
-        return [_element("UploadId", upload) for upload in each if _element("Key", upload) == self.key]
 
 
 class Multipart:
@@ -99,8 +62,11 @@ class Multipart:
         """With which a part is put; number: from 1."""
         return {"partNumber": str(number), "uploadId": self._id or ""}
 
-    def complete(self, parts: Sequence[Part]) -> None:
-        """Make the object of these parts. Raises S3Error, of code GONE where it is not certainly there."""
+    def complete(self, parts: Sequence[Part], length: int) -> None:
+        """Make the object of these parts, so many bytes in all.
+
+        Raises S3Error, of code GONE where it is not certainly there.
+        """
         listed = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{html.escape(part.etag)}</ETag></Part>"
             for number, part in enumerate(parts, 1)
@@ -112,16 +78,19 @@ class Multipart:
 
         def attempt() -> bool:
             response = self._target.request("POST", query, headers, body)
-            if not (etag := _element("ETag", response.body)):
+            if not (etag := element("ETag", response.body)):
                 raise S3Error("S3 did not say that the upload is complete.", retryable=True)
             stored = of_etag({**response.headers, "etag": etag})
-            return stored is None or not stored[1] or stored == (md5, len(parts))
+            if stored is None or not stored[1]:
+                self._target.confirm(response, length)
+                return True
+            return stored == (md5, len(parts))
 
         try:
             complete = retry(attempt, f"{self._target.what}: to complete it", self._target.halt)
         except S3Error as error:
             # The answer, too, where the upload was completed before but the answer to that was lost.
-            if error.code != GONE:
+            if error.code not in (GONE, _INVALID):
                 raise
             complete = False
         if not complete and not self._is_there(md5, len(parts)):
@@ -142,7 +111,7 @@ class Multipart:
         except TaskError:
             self._may_be_others = True
             raise
-        if upload := _element("UploadId", response.body):
+        if upload := element("UploadId", response.body):
             self.etags_tell = not response.headers.get("x-amz-server-side-encryption", "").startswith(
                 "aws:kms"
             )
@@ -198,9 +167,3 @@ class Multipart:
             )
         finally:
             timer.cancel()
-
-
-def _element(name: str, xml: bytes) -> str:
-    """The text of the first element of this name, "" where there is none."""
-    found = re.search(rf"<{name}>([^<]*)</{name}>".encode(), xml)
-    return html.unescape(found[1].decode("utf-8", "replace")) if found else ""

@@ -25,6 +25,7 @@ _log = logging.getLogger("task")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer must not block
 _LONGEST_PATH = 1024  # bytes: no key may be longer
+_NAMED = 100  # outputs that are not stored: a program may leave a million of them
 _IS_ANOTHER = (errno.ELOOP, errno.ENXIO, errno.ENOTDIR)  # a link, a socket, a link for a folder
 
 
@@ -41,6 +42,8 @@ class OutputFolder:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder
+        self._count = 0  # of all that was found
+        self._skipped = 0
 
     def __enter__(self) -> Self:
         try:
@@ -53,21 +56,22 @@ class OutputFolder:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
-    def files(self) -> list[Found]:
+    def files(self, most: int | None = None) -> list[Found]:
         """All regular files, sorted by path; the log has a warning for whatever else is there.
 
-        Raises TaskError for a folder that cannot be read or whose path is too long for any key. A path
-        may have lone surrogates, as os.fsdecode makes them.
+        most: of all that may be there, folders and links included, since each takes memory here. Raises
+        TaskError for more, and for a folder that cannot be read or whose path is too long for any key.
+        A path may have lone surrogates, as os.fsdecode makes them.
         """
         found: list[Found] = []
         folders = [""]
         while folders:
             above = folders.pop()
             try:
-                self._list(above, found, folders)
+                self._list(above, found, folders, most)
             except OSError as error:
                 if error.errno in _IS_ANOTHER:
-                    _skip(above)
+                    self._skip(above)
                 elif error.errno != errno.ENOENT:
                     message = f"The output folder {above!r} cannot be read: {error.strerror}."
                     raise TaskError(Reason.OUTPUT, message) from error
@@ -85,19 +89,19 @@ class OutputFolder:
             if error.errno not in _IS_ANOTHER:
                 message = f"Output {path!r} cannot be read: {error.strerror}."
                 raise TaskError(Reason.OUTPUT, message) from error
-            _skip(path)
+            self._skip(path)
             yield None
             return
         try:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 yield descriptor
             else:
-                _skip(path)
+                self._skip(path)
                 yield None
         finally:
             os.close(descriptor)
 
-    def _list(self, above: str, found: list[Found], folders: list[str]) -> None:
+    def _list(self, above: str, found: list[Found], folders: list[str], most: int | None) -> None:
         """Add what is in the folder `above`, "" or "a/b/", to the other two."""
         descriptor = self._descend(f"{above}.", _FOLDER)
         try:
@@ -105,8 +109,13 @@ class OutputFolder:
                 for entry in entries:
                     path = f"{above}{entry.name}"
                     if path == RESULT_FOLDER:  # a forged result would be believed, should ours not follow
-                        _skip(path, "its name is kept for the result file")
+                        self._skip(path, "its name is kept for the result file")
                         continue
+                    self._count += 1
+                    if most is not None and self._count > most:
+                        what = f"The output folder has more than {most:,} files, folders and links"
+                        message = f"{what}, the limit that ALGORITHM_MAX_OUTPUT_FILES sets."
+                        raise TaskError(Reason.OUTPUT, message)
                     if entry.is_dir(follow_symlinks=False):
                         if len(os.fsencode(path)) > _LONGEST_PATH:
                             message = f"The output folder {path[:100]!r}... lies too deep to be stored."
@@ -115,7 +124,7 @@ class OutputFolder:
                     elif entry.is_file(follow_symlinks=False):
                         found.append(Found(path, entry.stat(follow_symlinks=False).st_size))
                     else:
-                        _skip(path)
+                        self._skip(path)
         finally:
             os.close(descriptor)
 
@@ -134,6 +143,9 @@ class OutputFolder:
             if descriptor != self._descriptor:
                 os.close(descriptor)
 
-
-def _skip(path: str, why: str = "it is neither a regular file nor a folder") -> None:
-    _log.warning("Output %r is not stored: %s.", path, why)
+    def _skip(self, path: str, why: str = "it is neither a regular file nor a folder") -> None:
+        self._skipped += 1
+        if self._skipped <= _NAMED:
+            _log.warning("Output %r is not stored: %s.", path, why)
+        elif self._skipped == _NAMED + 1:
+            _log.warning("Further outputs are not stored either; only the first %d are named.", _NAMED)

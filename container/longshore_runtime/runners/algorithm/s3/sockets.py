@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
+import time
 from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-_CONNECT_S = 10.0
+_CONNECT_S = 10.0  # for each step: to connect, the proxy's answer, the TLS handshake
 _LONGEST_HEAD = 64 * 1024  # of a proxy's answer
 
 
@@ -41,7 +43,9 @@ class Unreachable(Exception):
 
 
 def connect(place: Place, context: ssl.SSLContext | None) -> Line:
-    """A socket to this place, in TLS where there is a context. Takes 10 s at most; raises Unreachable.
+    """A socket to this place, in TLS where there is a context. Each step takes 10 s at most.
+
+    Raises Unreachable.
 
     Proxies come from the places urllib knows, the variables http_proxy, https_proxy and no_proxy.
     """
@@ -62,7 +66,7 @@ def connect(place: Place, context: ssl.SSLContext | None) -> Line:
                 return Line(opened, proxied, login if proxied else [])
             if proxied:
                 _tunnel(opened, place, login)
-            return Line(context.wrap_socket(opened, server_hostname=place.host), False, [])
+            return Line(_secured(opened, place, context), False, [])
         except BaseException:
             opened.close()
             raise
@@ -74,12 +78,36 @@ def connect(place: Place, context: ssl.SSLContext | None) -> Line:
         raise Unreachable(f"S3 cannot be reached: {error.strerror or 'no answer'}.") from error
 
 
+def _secured(opened: socket.socket, place: Place, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """TLS over this socket: the handshake as a whole has a deadline, not each of its reads."""
+    secured = context.wrap_socket(opened, server_hostname=place.host, do_handshake_on_connect=False)
+    secured.setblocking(False)
+    deadline = time.monotonic() + _CONNECT_S
+    try:
+        while True:
+            poll = select.poll()
+            try:
+                secured.do_handshake()
+                return secured
+            except ssl.SSLWantReadError:
+                poll.register(secured, select.POLLIN)
+            except ssl.SSLWantWriteError:
+                poll.register(secured, select.POLLOUT)
+            if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError(None, "the TLS handshake did not end")
+    except BaseException:
+        secured.close()
+        raise
+
+
 def _tunnel(proxy: socket.socket, place: Place, login: list[str]) -> None:
     host = f"[{place.host}]" if ":" in place.host else place.host
     lines = (f"CONNECT {host}:{place.port} HTTP/1.1", f"host: {host}:{place.port}", *login, "", "")
     proxy.sendall("\r\n".join(lines).encode())
-    answer = b""
+    answer, deadline = b"", time.monotonic() + _CONNECT_S
     while b"\r\n\r\n" not in answer:
+        # A timeout is for one call; a proxy that sends a byte now and then would go on for days.
+        proxy.settimeout(max(deadline - time.monotonic(), 0.001))
         piece = proxy.recv(4096)
         answer += piece
         if not piece or len(answer) > _LONGEST_HEAD:

@@ -16,7 +16,7 @@ from pathlib import Path
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3.client import S3
 from longshore_runtime.runners.algorithm.s3.crew import MB, Crew
-from longshore_runtime.runners.algorithm.s3.multipart import Object
+from longshore_runtime.runners.algorithm.s3.object import Object
 from longshore_runtime.runners.algorithm.s3.output_folder import Found, OutputFolder
 from longshore_runtime.runners.algorithm.s3.upload import PART, Upload
 
@@ -34,21 +34,30 @@ class Stored:
 
 
 def store(
-    s3: S3, folder: Path, bucket: str, prefix: str, connections: int, stop: threading.Event
+    s3: S3,
+    folder: Path,
+    bucket: str,
+    prefix: str,
+    connections: int,
+    stop: threading.Event,
+    *,
+    most_files: int | None = None,
+    seconds: float | None = None,
 ) -> list[Stored]:
     """Store every regular file below folder at prefix + its path, on at most so many connections.
 
     Returns what was stored, sorted by path. Of a file that grows meanwhile, what was there when it was
-    opened is stored. Raises TaskError for the first that cannot be stored, OUTPUT or STOPPED: what is whole
-    by then stays, of what is not nothing does. No name that S3 cannot take is found out only in the middle.
+    opened is stored. Raises TaskError for the first that cannot be stored, OUTPUT, TIMEOUT or STOPPED: what
+    is whole by then stays, of what is not nothing does. No name that S3 cannot take is found out only in the
+    middle. most_files: how many files, folders and links there may be; seconds: how long all may take.
     """
     with OutputFolder(folder) as output:
-        found = output.files()
+        found = output.files(most_files)
         for file in found:
             _check_key(file.path, prefix)
         if not found:
             return []
-        crew = Crew()
+        crew = Crew(seconds, "The outputs were not stored")
         stored: list[Stored] = []
         size_of_all = sum(file.size for file in found)
 
@@ -57,7 +66,7 @@ def store(
                 if descriptor is None:
                     return
                 key = f"{prefix}{file.path}"
-                target = Object(s3, bucket, key, file.path, crew.halt)
+                target = Object(s3, bucket, key, f"Output {file.path!r}", crew.halt)
                 size = os.fstat(descriptor).st_size
                 sha256 = Upload(target, descriptor, size, crew).run()
             stored.append(Stored(file.path, key, size, sha256))

@@ -1,8 +1,6 @@
 """One file to one object: in parts where it is large; what S3 has stored is checked against the file.
 
-Every request carries the MD5 of its bytes, by which S3 refuses what was changed on its way, and the ETag
-it answers with is compared with that. Nothing is held in memory: the bytes are read once for the sums and
-once more to be sent.
+Nothing is held in memory: the bytes are read once for the sums and once more to be sent.
 """
 
 from __future__ import annotations
@@ -11,18 +9,15 @@ import functools
 import hashlib
 import mimetypes
 import os
-from base64 import b64encode
-from collections.abc import Mapping
 from typing import Protocol
 
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
-from longshore_runtime.runners.algorithm.s3.checksums import of_etag
 from longshore_runtime.runners.algorithm.s3.client import FileRange, S3Error, retry
 from longshore_runtime.runners.algorithm.s3.crew import Crew, Parts
-from longshore_runtime.runners.algorithm.s3.multipart import GONE, Multipart, Object, Part
+from longshore_runtime.runners.algorithm.s3.multipart import Multipart, Part
+from longshore_runtime.runners.algorithm.s3.object import GONE, WRONG, Object
 
 _MIB = 1024 * 1024
-_WRONG = "WrongPart"  # an S3Error's code, ours
 PART = 8 * _MIB  # what is larger goes in parts of this size, or more where there would be too many
 _PARTS = 10_000  # S3's limit
 _READ = _MIB
@@ -49,13 +44,16 @@ class Upload:
         try:
             return retry(attempt, self._target.what, self._crew.halt)
         except S3Error as error:
+            if error.code == WRONG and attempt == self._whole:
+                self._target.remove()
             message = f"{self._target.what} could not be stored in bucket {self._target.bucket!r}. {error}"
             raise TaskError(Reason.OUTPUT, message) from error
 
     def _whole(self) -> str:
         md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
         self._read(0, self._size, md5, sha256)
-        self._put(0, self._size, md5.digest(), {}, self._headers())
+        self._target.put(md5.digest(), self._headers(), FileRange(self._descriptor, 0, self._size))
+        self._crew.count(self._size)
         return sha256.hexdigest()
 
     def _in_parts(self) -> str:
@@ -74,9 +72,9 @@ class Upload:
                     raise
                 if _state(self._descriptor) != before:
                     sha256 = self._sha256_of_what_was_sent()
-                upload.complete(self._parts)
+                upload.complete(self._parts, self._size)
         except S3Error as error:
-            error.retryable = error.code in (GONE, _WRONG)  # all other requests have been repeated before
+            error.retryable = error.code in (GONE, WRONG)  # all other requests have been repeated before
             raise
         return sha256
 
@@ -88,39 +86,18 @@ class Upload:
             self._read(offset, length, md5)
             # Where its ETag shows what S3 has of a part, S3 need not compute the MD5 once more to check it:
             # with a wrong part the upload begins anew, and nobody has seen it.
-            tell, query = not upload.etags_tell, upload.query(number + 1)
-            etag, stored = self._put(offset, length, md5.digest(), query, {}, tell=tell)
-            if stored is None and not tell:
+            send_md5, body = not upload.etags_tell, FileRange(self._descriptor, offset, length)
+            etag, stored = self._target.put(
+                md5.digest(), {}, body, upload.query(number + 1), send_md5=send_md5
+            )
+            self._crew.count(length)
+            if stored is None and not send_md5:
                 upload.etags_tell = False
                 raise S3Error("S3 does not show what it has stored.", retryable=True)
             return Part(md5.digest(), etag)
 
         what = f"{self._target.what}, part {number + 1} of {len(self._ranges)}"
         self._parts[number] = retry(attempt, what, self._crew.halt)
-
-    def _put(
-        self,
-        offset: int,
-        length: int,
-        md5: bytes,
-        query: Mapping[str, str],
-        headers: Mapping[str, str],
-        *,
-        tell: bool = True,
-    ) -> tuple[str, bytes | None]:
-        """Send these bytes once; returns the ETag, and the MD5 that it is, None where it is none.
-
-        tell: S3 the MD5, for it to refuse other bytes.
-        """
-        if tell:
-            headers = {**headers, "content-md5": b64encode(md5).decode()}
-        response = self._target.request("PUT", query, headers, FileRange(self._descriptor, offset, length))
-        stored = of_etag(response.headers)
-        if stored not in (None, (md5, 0)):
-            # Not every server lets a part that it has be sent again.
-            raise S3Error("S3 stored other bytes than were sent.", code=_WRONG, retryable=tell)
-        self._crew.count(length)
-        return response.headers.get("etag", ""), stored and stored[0]
 
     def _headers(self) -> dict[str, str]:
         return {"content-type": content_type(self._target.key)}
