@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from longshore_runtime import logs
 from tests.support.gated import Gated, gated
 from tests.support.server import Server
 
@@ -46,3 +48,15 @@ def short_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ls-"))
     yield folder
     folder.rmdir()
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """pytest's own, for our loggers, too, which its registry has not: warnings unless a test wants more."""
+    level = logs.root.level
+    logs.root.setLevel(logging.DEBUG)
+    caplog.handler.setLevel(logging.WARNING)
+    logs.root.addHandler(caplog.handler)
+    yield caplog
+    logs.root.removeHandler(caplog.handler)
+    logs.root.setLevel(level)

@@ -5,7 +5,6 @@ There is one, and a second one while a new model is loaded: see reloading.py.
 
 from __future__ import annotations
 
-import logging
 import os
 import pwd
 import shutil
@@ -14,13 +13,14 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from longshore_runtime import logs
 from longshore_runtime.serving import deaths, draining, events
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.health import Health
 from longshore_runtime.serving.metrics_page import MetricsPage
 from longshore_runtime.settings import Settings
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 # nginx finds the workers' sockets by this name in the folder it runs in: a link to the one that serves.
 LINK_NAME = "workers"

@@ -39,7 +39,7 @@ from longshore_runtime.runners.algorithm.result import Result
 from longshore_runtime.runners.algorithm.s3 import fetch, store
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
 
-log = logging.getLogger("task")
+log = logs.get("task")
 
 _MB = 1_000_000
 
