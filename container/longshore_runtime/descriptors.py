@@ -22,9 +22,10 @@ _copies: dict[int, tuple[int, _Identity]] = {}
 
 
 def keep() -> None:
-    """Copy the standard descriptors, for restore(); to be called before any code of the user's runs.
+    """Copy the standard descriptors as they are now, for restore() and write_to_stderr().
 
-    One that is closed already is opened to /dev/null first.
+    To be called before any code of the user's runs, and after descriptors were redirected on purpose. One
+    that is closed is opened to /dev/null first.
     """
     for number in _STANDARD:
         if _identity(number) is None:
@@ -35,7 +36,11 @@ def keep() -> None:
         sys.stderr = sys.__stderr__ = open(_STDERR, "w", closefd=False)  # noqa: SIM115
     for number in _STANDARD:
         identity = _identity(number)
-        if identity is not None and (number not in _copies or not _is_open(*_copies[number])):
+        assert identity is not None  # it has just been opened
+        copy, copied = _copies.get(number, (-1, None))
+        if copied != identity or not _is_open(copy, identity):
+            if copied is not None and _is_open(copy, copied):
+                os.close(copy)
             _copies[number] = (fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _FIRST_OTHER), identity)
 
 

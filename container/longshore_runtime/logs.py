@@ -30,7 +30,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 _task: contextvars.ContextVar[str | None] = contextvars.ContextVar("task", default=None)
 
 # Docker cuts lines at 16 KB, CloudWatch Logs at 256 KB (1 MB since 2025): one cut there is no JSON any more.
-_LINE_MAX = 128 * 1024
+_LINE_MAX = 64 * 1024
 _TEXT_MAX = 8 * 1024  # of each text in a line that is too long: in ASCII a character takes 12 bytes at most
 _DEPTH_MAX = 4  # of a record's fields, where they are not JSON as they are
 _ITEMS_MAX = 100

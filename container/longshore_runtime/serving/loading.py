@@ -89,5 +89,8 @@ def _end_a_fork(pid: int) -> None:
 def fail(settings: Settings, message: str) -> NoReturn:
     """Tell the supervisor why this process cannot serve, and exit."""
     assert settings.run_dir is not None
-    events.send(settings.run_dir, events.LoadFailed(os.getpid(), message))
+    try:
+        events.send(settings.run_dir, events.LoadFailed(os.getpid(), message))
+    except OSError:  # no descriptor is left for a socket
+        descriptors.write_to_stderr(f"{message}\n".encode(errors="backslashreplace"))
     sys.exit(events.LOAD_FAILED_CODE)
