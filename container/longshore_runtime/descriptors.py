@@ -29,7 +29,7 @@ def keep() -> None:
     """
     for number in _STANDARD:
         if _identity(number) is None:
-            os.set_inheritable(_open_null(number), True)
+            _open_null(number)
     if sys.stdout is None:
         sys.stdout = sys.__stdout__ = open(_STDOUT, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
@@ -50,9 +50,9 @@ def restore() -> None:
         if _identity(number) is None:
             copy, identity = _copies.get(number, (-1, (0, 0)))
             if _is_open(copy, identity):
-                os.dup2(copy, number)
+                _copy_to(copy, number)
             else:
-                os.set_inheritable(_open_null(number), True)
+                _open_null(number)
 
 
 def above_standard(descriptor: int) -> int:
@@ -108,10 +108,18 @@ def _is_open(descriptor: int, identity: _Identity) -> bool:
     return _identity(descriptor) == identity
 
 
-def _open_null(number: int) -> int:
+def _open_null(number: int) -> None:
     """Open /dev/null under this number, which is closed."""
     opened = os.open(os.devnull, os.O_RDWR)
-    if opened != number:
-        os.dup2(opened, number)
+    if opened == number:
+        os.set_inheritable(number, True)
+    else:
+        _copy_to(opened, number)
         os.close(opened)
-    return number
+
+
+def _copy_to(descriptor: int, number: int) -> None:
+    """Copy a descriptor to this number, if no other thread has opened something there by now."""
+    copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD, number)
+    if copy != number:
+        os.close(copy)

@@ -45,6 +45,7 @@ def load(settings: Settings) -> base.Runner:
     finally:
         _end_a_fork(state.pid)
     descriptors.restore()
+    sys.path.extend(folder for folder in state.path if folder not in sys.path)  # what we import later
     if settings.algorithm is None and (why_not := state.damage()):
         fail(settings, f"The model in {settings.model_dir} was loaded, but {why_not}")
     return runner
@@ -55,6 +56,7 @@ class _State:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.path = list(sys.path)
         self._descriptors = forking.descriptors()
         self._files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 

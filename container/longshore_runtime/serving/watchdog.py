@@ -37,6 +37,7 @@ def start(look: Callable[[], Step | None], timeout: int, box: BlackBox) -> None:
     def watch() -> None:
         while True:
             with contextlib.suppress(OSError):  # no descriptor may be free
+                descriptors.restore()
                 box.measure()
             time.sleep(_LOOK_SECONDS)
             step = look()
