@@ -40,6 +40,7 @@ ENDS = {
         3,
         "Bad: <exception str() failed>",
     ),
+    "a text that is none": ("raise Exception(chr(0xd800) + ' lost \\x1b[2J')", 3, "lost"),
     "a group": ("raise BaseExceptionGroup('several', [KeyboardInterrupt()])", 3, "several (1 sub-exception)"),
     "os._exit(0)": ("import os; os._exit(0)", 1, "exit code 0"),
     "os._exit(7)": ("import os; os._exit(7)", 7, "exit code 7"),

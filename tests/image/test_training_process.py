@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.training import Training, as_another_user, open_to_all
+from tests.support.training import Training, as_another_user
 
 HEAD = "import argparse, getpass, json, os, pathlib, subprocess, sys\n"
 
@@ -103,19 +103,18 @@ report = [getpass.getuser(), str(home)]
 @pytest.mark.parametrize("kind", ["train", "program"])
 @pytest.mark.parametrize("home", ["/root", "/", "", None])
 def test_a_user_id_that_no_file_knows_has_a_home_and_a_name(
-    tmp_path: Path, home: str | None, kind: str
+    open_folder: Path, home: str | None, kind: str
 ) -> None:
-    job = job_of(tmp_path, f"{WHO}{REPORT}")
+    job = job_of(open_folder, f"{WHO}{REPORT}")
     job.program("fit.py", f"{HEAD}model_dir = pathlib.Path(os.environ['SM_MODEL_DIR'])\n{WHO}{REPORT}\n")
     if kind == "program":
         job.variables["SAGEMAKER_PROGRAM"] = "fit.py"
     unset = ["env", *(f"--unset={name}" for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"))]
     given = [] if home is None else [f"HOME={home}"]
-    scratch = tmp_path / "tmp"
+    scratch = open_folder / "tmp"
     for folder in (job.ml_root, scratch):
         folder.mkdir(exist_ok=True)
         os.chown(folder, 10001, 10001)
-    open_to_all(tmp_path)
     job.variables["TMPDIR"] = scratch
     job.command = [*unset, *given, *as_another_user(*job.command)]
     done = job.run()
