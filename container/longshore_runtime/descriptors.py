@@ -31,9 +31,9 @@ def keep() -> None:
         if _identity(number) is None:
             _open_null(number)
     if sys.stdout is None:
-        sys.stdout = sys.__stdout__ = open(_STDOUT, "w", closefd=False)  # noqa: SIM115
+        sys.stdout = open(_STDOUT, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = sys.__stderr__ = open(_STDERR, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115
     for number in _STANDARD:
         identity = _identity(number)
         assert identity is not None  # it has just been opened

@@ -90,7 +90,7 @@ def predict(model, data):
         assert line["logger"] == "other"
 
 
-RECORDS = {
+RECORDS: dict[str, tuple[str, dict[str, Any]]] = {
     "fields that are no dictionary": ('log.warning("IMPORTANT", extra={"fields": "abc"})', {"fields": "abc"}),
     "fields with the names of ours": (
         'log.warning("IMPORTANT", extra={"fields": {"level": 5, "time": 6, "message": 7, "mine": 8}})',
