@@ -68,6 +68,37 @@ def predict(model, data): raise RuntimeError("the reason")
     assert any("stopped" in line["message"] for line in server.log())
 
 
+def test_what_fails_in_flask_is_logged_though_the_model_disables_logging(tmp_path: Path) -> None:
+    code = """
+import flask, logging
+logging.disable()
+def fails(*_, **__): raise RuntimeError("the reason")
+flask.request_started.connect(fails, weak=False)
+def load(model_dir): return None
+def predict(model, data): return data
+"""
+    with serve(tmp_path, code) as server:
+        assert server.post(1).status_code == 500
+        assert any("the reason" in line.get("exception", "") for line in server.log())
+
+
+@pytest.mark.parametrize("name", ["gunicorn.error", "worker", "model", "longshore"])
+def test_a_logger_of_the_users_that_has_the_name_of_one_of_ours_is_theirs(tmp_path: Path, name: str) -> None:
+    code = f"""
+import logging
+log = logging.getLogger({name!r})
+def load(model_dir): return None
+def predict(model, data):
+    log.info("seen %s", data)
+    return data
+"""
+    with serve(tmp_path, code) as server:
+        assert server.post(7).json() == 7
+        (line,) = [line for line in server.log() if line["message"] == "seen 7"]
+        assert line["logger"] == name
+        assert "request_id" in line
+
+
 def test_the_users_own_loggers_do_as_the_users_code_says(tmp_path: Path) -> None:
     code = """
 import logging, logging.config

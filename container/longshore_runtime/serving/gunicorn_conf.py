@@ -43,6 +43,7 @@ class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without
 
     def setup(self, cfg: Any) -> None:
         logs.configure(serve_settings.log_level)
+        self.error_log.propagate = True  # of the registry: the model's code may use this name
         self.error_log = logs.get("gunicorn.error")  # out of reach of the model's own logging
 
 
