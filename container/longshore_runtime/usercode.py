@@ -57,9 +57,7 @@ def load_module(path: Path, root: Path | None = None) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     if spec is None or spec.loader is None:
         raise StartError(str(path), "its name does not end in .py.", "Give it a name that does.")
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
-    as_program(path, [path.parent] if root in (None, path.parent) else [path.parent, root])
+    _as_program(path, [path.parent] if root in (None, path.parent) else [path.parent, root])
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _loaded.add(name)
@@ -75,13 +73,16 @@ def load_module(path: Path, root: Path | None = None) -> ModuleType:
     return module
 
 
-def as_program(path: Path, folders: Sequence[Path]) -> None:
+def _as_program(path: Path, folders: Sequence[Path]) -> None:
     """Have this process look to the user's code like a program of theirs, started without arguments.
 
-    argparse in their file or in their functions then sees no argument of ours, and processes that they start
-    find their modules in the folders. Files in them that no import can reach are named in the log.
+    argparse in their file or in their functions then sees no argument of ours. Modules in the folders are
+    found before all others, in processes that they start, too. Those that no import can reach are named in
+    the log.
     """
     sys.argv = [str(path)]
+    first = [str(folder) for folder in folders]
+    sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
     os.environ.update(PYTHONPATH=search_path(folders, os.environ))
     for folder in folders:
         for sentence in name_clashes(folder):

@@ -206,6 +206,17 @@ def test_files_with_the_names_of_pythons_own_or_installed_modules_are_named_and_
     assert any(message.startswith(f"{folder}/turtle.py: it hides Python's own module") for message in said)
 
 
+def test_the_users_modules_come_before_installed_ones_that_are_not_in_use(tmp_path: Path) -> None:
+    """Beside model.py, too, whose folder is the last on sys.path of our own programs."""
+    folder = tmp_path / "program"
+    shutil.copytree(CHECKOUT / "container", folder)
+    shutil.copy(CHECKOUT / "nginx.conf", tmp_path)
+    (folder / "model.py").write_text(f"import iniconfig\n{MODEL}iniconfig.value\n")
+    (folder / "iniconfig.py").write_text("value = 'mine'\n")  # also installed here, for the tests
+    with Server(tmp_path, None, command=(str(folder / "serve"),), MODEL_SERVER_WORKERS=1) as server:
+        assert server.post(1).json() == "mine"
+
+
 def test_train_names_a_file_with_the_name_of_a_module_in_use(tmp_path: Path) -> None:
     job = Training(tmp_path, "train_reports")
     job.program("random.py", "raise RuntimeError('imported')\n")
