@@ -41,6 +41,8 @@ http_parser = "python"
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without types
     """gunicorn's own lines, in the shape of all others. No access log: nginx writes it."""
 
+    error_log: Any
+
     def setup(self, cfg: Any) -> None:
         logs.configure(serve_settings.log_level)
         self.error_log.propagate = True  # of the registry: the model's code may use this name
