@@ -29,9 +29,10 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("request
 # The name of the task that the algorithm runner is at.
 _task: contextvars.ContextVar[str | None] = contextvars.ContextVar("task", default=None)
 
-# Docker cuts lines at 16 KB, CloudWatch Logs at 256 KB (1 MB since 2025): one cut there is no JSON any more.
-_LINE_MAX = 64 * 1024
-_TEXT_MAX = 8 * 1024  # of each text in a line that is too long: in ASCII a character takes 12 bytes at most
+# CloudWatch Logs cuts lines at 256 KB (1 MB since 2025): one cut there is no JSON any more. What a program
+# writes comes in pieces that fit (runners/algorithm/program/output.py).
+_LINE_MAX = 240 * 1024
+_TEXT_MAX = 6 * 1024  # of each text in a line that is too long: in ASCII a character takes 12 bytes at most
 _DEPTH_MAX = 4  # of a record's fields, where they are not JSON as they are
 _ITEMS_MAX = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
