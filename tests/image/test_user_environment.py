@@ -41,9 +41,24 @@ def test_argparse_finds_no_arguments_of_ours(tmp_path: Path, workers: int) -> No
 
 def test_child_processes_of_a_model_find_the_modules_beside_its_code(tmp_path: Path) -> None:
     command = "[sys.executable, '-c', 'import beside; print(beside.x)']"
-    with serve(tmp_path, f"{MODEL}subprocess.check_output({command}, text=True, cwd='/')\n") as server:
-        (server.ml_root / "model" / "code" / "beside.py").write_text("x = 5\n")
+    server = serve(tmp_path, f"{MODEL}subprocess.check_output({command}, text=True, cwd='/')\n")
+    (server.ml_root / "model" / "code" / "beside.py").write_text("x = 5\n")
+    with server:
         assert server.post(1).json() == "5\n"
+
+
+def test_a_model_file_in_a_subfolder_finds_the_modules_of_the_code_folder(tmp_path: Path) -> None:
+    """So do the processes it starts."""
+    command = "[sys.executable, '-c', 'import beside, above; from src.beside import x; print(x)']"
+    code = f"import above\nimport beside\nfrom src.beside import x\nfrom .beside import x as y\n{MODEL}"
+    code += f"[x, y, above.z, subprocess.check_output({command}, text=True, cwd='/')]\n"
+    server = serve(tmp_path, code, "src/inference.py", SAGEMAKER_PROGRAM="src/inference.py")
+    folder = server.ml_root / "model" / "code"
+    (folder / "above.py").write_text("z = 6\n")
+    (folder / "src" / "__init__.py").write_text("")
+    (folder / "src" / "beside.py").write_text("x = 5\n")
+    with server:
+        assert server.post(1).json() == [5, 5, 6, "5\n"]
 
 
 STREAMS = {
