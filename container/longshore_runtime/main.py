@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from longshore_runtime import contract, logs
+from longshore_runtime import contract, home, logs
 from longshore_runtime import settings as settings_module
 from longshore_runtime.errors import StartError
 
@@ -57,7 +57,9 @@ def invoke() -> int:
         logs.configure(settings.log_level)
         if settings.algorithm is None:
             raise StartError("RUNNER", "it is not 'algorithm', but only that runs tasks.", "Unset it.")
-        return batch.run(settings.algorithm, given)
+        with contextlib.ExitStack() as stack:
+            os.environ.update(home.variables(os.environ, lambda: home.temporary(stack)))
+            return batch.run(settings.algorithm, given)
     except StartError as error:
         print(f"invoke: {error}", file=sys.stderr)
         return error.exit_code

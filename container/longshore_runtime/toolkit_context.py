@@ -7,18 +7,17 @@ and every index means it. docs/sagemaker-scripts.md lists what works.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from longshore_runtime import contract, machine
+from longshore_runtime import contract, logs, machine
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 _STATUSES = frozenset(status.value for status in HTTPStatus if status >= HTTPStatus.OK)
 _MANIFEST = Path("MAR-INF", "MANIFEST.json")  # what their archivers leave in the model's folder

@@ -11,12 +11,15 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from longshore_runtime import logs
 from longshore_runtime.errors import StartError
+
+log = logs.get("model")
 
 # The modules that load_module put in sys.modules: these, and no others, it may replace.
 _loaded: set[str] = set()
@@ -54,9 +57,7 @@ def load_module(path: Path, root: Path | None = None) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     if spec is None or spec.loader is None:
         raise StartError(str(path), "its name does not end in .py.", "Give it a name that does.")
-    for folder in (root, path.parent):
-        if folder is not None and str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    _as_program(path, [path.parent] if root in (None, path.parent) else [path.parent, root])
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     _loaded.add(name)
@@ -70,6 +71,61 @@ def load_module(path: Path, root: Path | None = None) -> ModuleType:
             ) from None
         raise
     return module
+
+
+def _as_program(path: Path, folders: Sequence[Path]) -> None:
+    """Have this process look to the user's code like a program of theirs, started without arguments.
+
+    argparse in their file or in their functions then sees no argument of ours. Modules in the folders are
+    found before all others, in processes that they start, too. Those that no import can reach are named in
+    the log.
+    """
+    sys.argv = [str(path)]
+    first = [str(folder) for folder in folders]
+    sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
+    os.environ.update(PYTHONPATH=search_path(folders, os.environ))
+    for folder in folders:
+        for sentence in name_clashes(folder):
+            log.warning("%s", sentence)
+
+
+def search_path(folders: Sequence[Path], environ: Mapping[str, str]) -> str:
+    """Return the PYTHONPATH of this environment with the folders in front of it."""
+    first = [str(folder) for folder in folders]
+    before = environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([*first, *(name for name in before if name and name not in first)])
+
+
+def name_clashes(folder: Path) -> list[str]:
+    """Return a sentence for each module in the folder whose name is that of one in use, or of Python's."""
+    sentences = []
+    for path in _modules_in(folder):
+        name = path.stem
+        used = sys.modules.get(name)
+        file = getattr(used, "__file__", None)
+        if used is None and name in sys.stdlib_module_names:
+            sentences.append(
+                f"{path}: it hides Python's own module '{name}' from everything that imports that."
+                " Give it another name."
+            )
+        elif used is not None and name not in _loaded and not _is_below(file, folder):
+            sentences.append(
+                f"{path}: 'import {name}' does not find it, but a module that is in use"
+                f" ({file or 'built in'}). Give it another name."
+            )
+    return sentences
+
+
+def _modules_in(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:  # it may be entered and not be listed
+        return []
+    return [path for path in paths if path.suffix == ".py" or (path / "__init__.py").is_file()]
+
+
+def _is_below(file: str | None, folder: Path) -> bool:
+    return file is not None and Path(file).absolute().is_relative_to(folder.absolute())
 
 
 def check_callable(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from longshore_runtime import logs
 from tests.support.gated import Gated, gated
 from tests.support.server import Server
 
@@ -46,3 +49,24 @@ def short_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ls-"))
     yield folder
     folder.rmdir()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, which pytest's own are not, and which no other run closes."""
+    folder = Path(tempfile.mkdtemp(prefix="ls-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """pytest's own, for our loggers, too, which its registry has not: warnings unless a test wants more."""
+    level = logs.root.level
+    logs.root.setLevel(logging.DEBUG)
+    caplog.handler.setLevel(logging.WARNING)
+    logs.root.addHandler(caplog.handler)
+    yield caplog
+    logs.root.removeHandler(caplog.handler)
+    logs.root.setLevel(level)

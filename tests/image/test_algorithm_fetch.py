@@ -188,7 +188,7 @@ def test_lines_of_the_threads_belong_to_the_request(s3: S3, server: S3Server, fo
             seen.append((logs.request_id.get(), record.getMessage()))
 
     server.put("bucket", "key", b"x")
-    logger, handler = logging.getLogger("task"), Handler()
+    logger, handler = logs.get("task"), Handler()
     token, level = logs.request_id.set("request-1"), logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

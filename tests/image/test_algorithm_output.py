@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from longshore_runtime import logs
 from longshore_runtime.logs import JsonFormatter
 from longshore_runtime.runners.algorithm.program.output import Lines
 from longshore_runtime.runners.algorithm.program.process import Process, run
@@ -40,7 +41,7 @@ class Log(logging.Handler):
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    handler, logger = Log(), logging.getLogger("program")
+    handler, logger = Log(), logs.get("program")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -139,6 +139,7 @@ def test_a_daemon_of_another_user_is_found_by_root_as_containers_have_it() -> No
         """
         import logging, threading
         from pathlib import Path
+        from longshore_runtime import logs
         from longshore_runtime.runners.algorithm.program.output import Lines
         from longshore_runtime.runners.algorithm.program.process import run
         from longshore_runtime.runners.algorithm.program.users import Identity
@@ -148,7 +149,8 @@ def test_a_daemon_of_another_user_is_found_by_root_as_containers_have_it() -> No
         class Handler(logging.Handler):
             def emit(self, record):
                 seen.append(record.getMessage())
-        logging.basicConfig(level="INFO", handlers=[Handler()])
+        logs.root.setLevel("INFO")
+        logs.root.addHandler(Handler())
         shell = "setsid sleep 300 & echo $!; sleep 0.5"
         wanted = program("/bin/sh", "-c", shell, identity=Identity(uid=65534, gid=65534, groups=()))
         run(wanted, 60, threading.Event(), Lines(None))

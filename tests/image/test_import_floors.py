@@ -17,9 +17,12 @@ AWS_MODULES = tuple(f"aws_modules.{path.name}" for path in (APP / "aws_modules")
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
     ("contract",),
-    ("aws_modules", "errors", "machine", "meter_files", "once", "signals"),
-    ("code_folder", "meters", "parse", "toolkit_context", "variables"),
-    ("algorithm_settings", "logs", "model_settings", "problem", "settings", "usercode"),
+    (
+        *("aws_modules", "descriptors", "errors", "home", "launch", "machine", "meter_files", "once"),
+        "signals",
+    ),
+    ("code_folder", "logs", "meters", "parse", "toolkit_context", "variables"),
+    ("algorithm_settings", "model_settings", "problem", "settings", "usercode"),
     ("runners.base",),
     ("runners",),
     (*AWS_MODULES, "serving", "training"),

@@ -32,11 +32,12 @@ def test_train_is_called_with_channels_typed_hyperparameters_and_the_model_direc
     job.config("hyperparameters", HYPERPARAMETERS)
     job.config("inputdataconfig", {"training": file_channel(NewKey="x"), "extra": file_channel()})
     training, extra = job.channel("training"), job.channel("extra")
-    job.channel("not_on_the_list")
+    unlisted = job.channel("not_on_the_list")
 
     done = job.run()
 
-    assert (done.code, done.stderr, done.failure) == (0, "", "")
+    assert (done.code, done.failure) == (0, "")
+    assert done.stderr.startswith(f"train: warning: the folder {unlisted} is no channel")
     report = job.report()
     assert report["channels"] == {"extra": str(extra), "training": str(training)}
     assert report["hyperparameters"] == {

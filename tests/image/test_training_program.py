@@ -83,6 +83,35 @@ def test_a_program_is_looked_for_in_the_submit_directory_then_in_code_then_besid
     assert all(str(folder) in done.failure for folder in folders)
 
 
+@pytest.mark.parametrize("where", ["code", "submit"])
+def test_a_program_in_a_subfolder_runs_as_with_awss_toolkit(tmp_path: Path, where: str) -> None:
+    """The code folder is the working folder, and its modules are found, by child processes, too."""
+    job = Training(tmp_path, None, SAGEMAKER_PROGRAM="src/train.py")
+    folder = job.ml_root / "code" if where == "code" else tmp_path / "sub"
+    if where == "submit":
+        job.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = folder
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "__init__.py").write_text("")
+    (folder / "src" / "lib.py").write_text("x = 5\n")
+    (folder / "src" / "beside.py").write_text("y = 6\n")
+    (folder / "settings.txt").write_text("hello")
+    (folder / "src" / "train.py").write_text("""
+import json, os, subprocess, sys
+from beside import y
+from src.lib import x
+command = [sys.executable, "-c", "from src.lib import x; print(x)"]
+child = subprocess.run(command, capture_output=True, text=True, cwd="/")
+names = "SM_MODULE_DIR", "SM_MODULE_NAME", "SM_USER_ENTRY_POINT", "PYTHONPATH"
+report = [x, y, open("settings.txt").read(), child.stdout.strip(), *(os.environ[name] for name in names)]
+json.dump(report, open(os.environ["SM_MODEL_DIR"] + "/report.json", "w"))
+""")
+    job.variables["PYTHONPATH"] = "/somewhere"
+    done = job.run()
+    assert (done.code, done.stderr) == (0, "")
+    own = [str(folder), "src/train", "src/train.py", f"{folder}:/somewhere"]
+    assert job.report() == [5, 6, "hello", "5", *own]
+
+
 def test_code_in_s3_is_refused_not_ignored(tmp_path: Path) -> None:
     job = Training(tmp_path, "train_reports")
     job.config(

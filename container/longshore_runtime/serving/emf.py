@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import itertools
 import json
-import logging
 import math
 import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
 
+from longshore_runtime import logs
 from longshore_runtime.serving.metrics_page import MetricsPage
 
-log = logging.getLogger("metrics")
+log = logs.get("metrics")
 
 PERIOD_SECONDS = 60.0
 # A sample's name and labels.

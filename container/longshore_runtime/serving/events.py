@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import logging
 import os
 import pwd
 import socket
@@ -17,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from longshore_runtime import logs
 from longshore_runtime.errors import StartError
 from longshore_runtime.serving import metrics_page
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 SOCKET_NAME = "events.sock"
 LOAD_FAILED_CODE = 3  # gunicorn's own exit code for a worker that is not to be started again

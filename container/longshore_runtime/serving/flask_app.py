@@ -9,7 +9,7 @@ import flask
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from longshore_runtime import contract, problem
+from longshore_runtime import contract, logs, problem
 from longshore_runtime.runners.base import Runner, UnreadBody
 from longshore_runtime.runners.model.item import Steps
 from longshore_runtime.runners.model.queue import ModelQueue
@@ -24,6 +24,7 @@ _LARGE = 2**18
 def create_app(runner: Runner, settings: Settings) -> Flask:
     """The application. Its wsgi_app answers POST /invocations ahead of Flask's dispatch: see HotPath."""
     app = Flask("longshore", static_folder=None)
+    app.logger = logs.get(app.name)
     predictor = Predictor(runner)
     # Only the model runner can take more than one at a time in a worker.
     parameters = execution_parameters.compute(settings, getattr(runner, "at_once", 1))

@@ -5,22 +5,20 @@ There is one, and a second one while a new model is loaded: see reloading.py.
 
 from __future__ import annotations
 
-import logging
 import os
 import pwd
 import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from longshore_runtime import home, launch, logs
 from longshore_runtime.serving import deaths, draining, events
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.health import Health
 from longshore_runtime.serving.metrics_page import MetricsPage
 from longshore_runtime.settings import Settings
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 # nginx finds the workers' sockets by this name in the folder it runs in: a link to the one that serves.
 LINK_NAME = "workers"
@@ -61,15 +59,19 @@ class Generation:
         environ = {**environ, **self._settings.thread_pools}
         environ["LONGSHORE_RUN_DIR"] = str(self.folder)
         environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._metrics.folder)
-        if self._user is not None:
-            environ["HOME"] = tempfile.gettempdir()  # root's own is closed to the user it becomes
-        command = [sys.executable, "-m", "longshore_runtime.serving.gunicorn_master"]
-        command += [
+        environ |= home.variables(environ, self._make_home, self._user)
+        command = launch.command(
+            "longshore_runtime.serving.gunicorn_master",
             "--config",
             "python:longshore_runtime.serving.gunicorn_conf",
             "longshore_runtime.serving.wsgi:application",
-        ]
+        )
         children.spawn(self.name, command, program_dir, environ, user=self._user)
+
+    def _make_home(self) -> Path:
+        folder = self._run_dir / "home"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     def serve(self) -> None:
         """Have nginx's connections come here from now on; those it has elsewhere stay."""
@@ -114,7 +116,9 @@ class Generation:
             code = children.exited[self.name]
             # Where gunicorn loads the model itself, it is who dies of one that is too large.
             killed = not self.health.ever_ready and self._oom.explain(code)
-            return deaths.exit_code(code), f"{self.name} ended by {deaths.cause(code, out_of_memory=killed)}"
+            when = "" if self.health.ever_ready else " before a worker had loaded"
+            cause = deaths.cause(code, out_of_memory=killed)
+            return deaths.exit_code(code), f"{self.name} ended by {cause}{when}"
         return None
 
     @property

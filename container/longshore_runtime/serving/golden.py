@@ -6,7 +6,6 @@ one that starts threads at its first call must not do so in gunicorn's master.
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
 from pathlib import Path
@@ -21,7 +20,7 @@ from longshore_runtime.settings import Settings
 if TYPE_CHECKING:
     from longshore_runtime.runners.base import Runner
 
-log = logging.getLogger("worker")
+log = logs.get("worker")
 
 REQUEST_ID = "golden request"  # in log lines, and where the worker dies of it
 _VARIABLE = "MODEL_SERVER_GOLDEN_REQUEST"

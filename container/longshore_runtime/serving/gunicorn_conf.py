@@ -15,7 +15,8 @@ from longshore_runtime.errors import StartError
 from longshore_runtime.serving import blackbox, events, fullness
 from longshore_runtime.serving import workers as workers_module
 
-serve_settings = settings.load(os.environ)
+environ = dict(os.environ)  # before the model can change it
+serve_settings = settings.load(environ)
 if serve_settings.run_dir is None:
     raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
 run_dir = serve_settings.run_dir
@@ -40,10 +41,12 @@ http_parser = "python"
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn is published without types
     """gunicorn's own lines, in the shape of all others. No access log: nginx writes it."""
 
+    error_log: Any
+
     def setup(self, cfg: Any) -> None:
         logs.configure(serve_settings.log_level)
-        self.error_log.propagate = True
-        self.error_log.setLevel(serve_settings.log_level)
+        self.error_log.propagate = True  # of the registry: the model's code may use this name
+        self.error_log = logs.get("gunicorn.error")  # out of reach of the model's own logging
 
 
 logger_class = JsonLogger

@@ -13,7 +13,6 @@ gc.disable()
 
 import faulthandler
 import importlib
-import logging
 import os
 import signal
 import sys
@@ -24,12 +23,12 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from longshore_runtime import machine
+from longshore_runtime import descriptors, logs, machine
 from longshore_runtime.serving import deaths, events, forking, golden, loading, metrics_page
 from longshore_runtime.serving import gunicorn_conf as conf
 from longshore_runtime.serving.hangs import Hangs
 
-log = logging.getLogger("workers")
+log = logs.get("workers")
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -69,7 +68,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
 
     def _preload(self) -> None:
         before, began = forking.descriptors(), time.monotonic()
-        faulthandler.enable()
+        faulthandler.enable(descriptors.stderr())
         loading.shared = loading.load(conf.serve_settings)
         seconds = loading.shared_seconds = time.monotonic() - began
         faulthandler.disable()
@@ -90,11 +89,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         for listener in self.LISTENERS:
             os.set_inheritable(listener.fileno(), True)
             bind += ["--bind", f"fd://{listener.fileno()}"]
-        sys.stdout.flush()
-        sys.stderr.flush()
+        descriptors.give_back_streams()
         os.chdir(self.START_CTX["cwd"])
         command = [*sys.orig_argv[:-1], *bind, sys.orig_argv[-1]]
-        os.execve(sys.executable, command, {**os.environ, "MODEL_SERVER_PRELOAD": "never"})
+        os.execve(sys.executable, command, {**conf.environ, "MODEL_SERVER_PRELOAD": "never"})
 
     def kill_worker(self, pid: int, sig: int) -> None:
         if pid in self.WORKERS and sig in (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL):
@@ -120,7 +118,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         box = worker.box
         if worker.aborted and code == -signal.SIGKILL:
             # It may have been killed while it showed its stacks, in the middle of a line: ours are whole.
-            print(file=sys.stderr, flush=True)
+            descriptors.write_to_stderr(b"\n")
         if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
             self._give_up(code)  # it has said why itself
             return

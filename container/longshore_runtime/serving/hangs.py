@@ -6,16 +6,16 @@ told of each that is stuck, so that /ping says 503 while all are. The watchdog a
 
 from __future__ import annotations
 
-import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from longshore_runtime import logs
 from longshore_runtime.serving import events
 
-log = logging.getLogger("workers")
+log = logs.get("workers")
 
 # A worker says every second that it lives; one that is late by this has not had the interpreter since.
 _LATE_SECONDS = 2.0

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import socketserver
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from longshore_runtime import contract, problem
+from longshore_runtime import contract, logs, problem
 from longshore_runtime.serving.health import Health
 from longshore_runtime.serving.metrics_page import CONTENT_TYPE
 
-log = logging.getLogger("health")
+log = logs.get("health")
 
 SOCKET_NAME = "health.sock"
 

@@ -11,7 +11,6 @@ prometheus_client is imported with the first scrape: it would make every start 0
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import pwd
 import re
@@ -23,13 +22,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import machine, meter_files
+from longshore_runtime import logs, machine, meter_files
 from longshore_runtime.serving import tallies
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-log = logging.getLogger("metrics")
+log = logs.get("metrics")
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FOLDER_NAME = "metrics"

@@ -6,7 +6,6 @@ a 500 with the request's id, and the log has the rest under that id.
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from longshore_runtime.runners.model.queue import ModelQueue
 from longshore_runtime.serving import blackbox, client, metrics
 from longshore_runtime.serving.turns import turns
 
-log = logging.getLogger("predictor")
+log = logs.get("predictor")
 
 RECORDS_HEADER = "X-Longshore-Records"  # for nginx's access log, which takes it off the answer
 _PRINTABLE_ID = re.compile(rf"[ !#-\[\]-~]{{1,{contract.INFERENCE_ID_MAX}}}")  # as in nginx.conf

@@ -63,7 +63,7 @@ def _unreadable(folders: Iterable[Path], trees: Iterable[Path]) -> Iterator[Path
         if not os.access(folder, os.R_OK | os.X_OK):
             yield folder
     for tree in trees:
-        if not tree.exists() and not os.access(tree.parent, os.X_OK):
+        if not os.access(tree, os.F_OK) and not os.access(tree.parent, os.X_OK):
             yield tree  # it cannot be seen at all
         for path, folders_inside, files in os.walk(tree):
             here = Path(path)

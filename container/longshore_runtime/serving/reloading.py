@@ -16,17 +16,17 @@ the first one leaves, SIGHUPs wait, and become one.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from longshore_runtime import logs
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.generation import Generation
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 _STOP_SECONDS = 5.0  # for gunicorn to end when nothing is in flight
 _CONNECTED = ("02", "03")  # waiting to be accepted, or accepted: states in /proc/net/unix

@@ -5,15 +5,14 @@ Looked at because somebody asks /ping, and not more than once a second.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from pathlib import Path
 
-from longshore_runtime import machine
+from longshore_runtime import logs, machine
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 _LOOK_SECONDS = 1.0
 _MB = 2**20  # as nginx counts

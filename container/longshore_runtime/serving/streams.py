@@ -8,13 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import sys
 
 
 def append_to_files() -> None:
     """Where stdout or stderr is a file, let every writer append, who would else overwrite the others."""
-    for stream in (sys.stdout, sys.stderr):
-        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+    for stream in (1, 2):
+        if stat.S_ISREG(os.fstat(stream).st_mode):
             flags = fcntl.fcntl(stream, fcntl.F_GETFL)
             fcntl.fcntl(stream, fcntl.F_SETFL, flags | os.O_APPEND)
 

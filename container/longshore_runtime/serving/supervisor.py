@@ -13,7 +13,6 @@ for a signal); a drain that was asked for exits 0. As PID 1 this process also re
 
 from __future__ import annotations
 
-import logging
 import os
 import pwd
 import select
@@ -26,7 +25,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import contract, machine, signals
+from longshore_runtime import contract, logs, machine, signals
 from longshore_runtime import settings as settings_module
 from longshore_runtime.serving import deaths, draining, events, golden, nginx, privileges, streams
 from longshore_runtime.serving.children import Children
@@ -39,7 +38,7 @@ from longshore_runtime.settings import Settings
 if TYPE_CHECKING:
     from longshore_runtime.serving.emf import Emf
 
-log = logging.getLogger("serve")
+log = logs.get("serve")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 # For the clients to be refused on the connections they keep: nginx's reload closes what is left of those.

@@ -18,10 +18,10 @@ refused where need be. Nobody closes idle connections: nginx, the only client, d
 from __future__ import annotations
 
 import contextvars
-import logging
 import resource
 import select
 import selectors
+import socket
 import threading
 import time
 from functools import partial
@@ -29,12 +29,13 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
+from longshore_runtime import descriptors, logs
 from longshore_runtime.runners.model.item import Steps
 from longshore_runtime.serving import exchange, parking
 from longshore_runtime.serving.predictor import Reply
 from longshore_runtime.serving.turns import turns
 
-log = logging.getLogger("worker")
+log = logs.get("worker")
 
 # One event, then silence until armed again: no two threads get the same connection.
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT
@@ -169,6 +170,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             except OSError as error:
                 self._tell_that_none_is_accepted(error)
                 break
+            if client.fileno() <= 2:  # the model's code has closed that, and log lines would go to the client
+                client = socket.socket(fileno=descriptors.above_standard(client.detach()))
             connection = gthread.TConn(self.cfg, client, address, listener.getsockname())
             connection.data_ready = True  # it is only handled once it is
             self._connections[client.fileno()] = connection

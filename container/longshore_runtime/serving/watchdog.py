@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import logging
+import io
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
+from longshore_runtime import descriptors, logs
 from longshore_runtime.runners.base import Step
 from longshore_runtime.serving.blackbox import BlackBox
 
-log = logging.getLogger("watchdog")
+log = logs.get("watchdog")
 
 _LOOK_SECONDS = 1.0
 # So that nginx is the first to give up, and the caller gets its 504 rather than a 502.
@@ -36,6 +37,7 @@ def start(look: Callable[[], Step | None], timeout: int, box: BlackBox) -> None:
     def watch() -> None:
         while True:
             with contextlib.suppress(OSError):  # no descriptor may be free
+                descriptors.restore()
                 box.measure()
             time.sleep(_LOOK_SECONDS)
             step = look()
@@ -52,6 +54,8 @@ def _show_stacks() -> None:
     if "gevent" in sys.modules:  # a greenlet that waits is on no thread's stack
         from gevent.util import print_run_info  # type: ignore[import-untyped]
 
-        print_run_info(file=sys.stderr)
+        text = io.StringIO()
+        print_run_info(file=text)
+        descriptors.write_to_stderr(text.getvalue().encode(errors="backslashreplace"))
     else:
-        faulthandler.dump_traceback(all_threads=True)
+        faulthandler.dump_traceback(descriptors.stderr(), all_threads=True)

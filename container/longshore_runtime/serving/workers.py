@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 from http import HTTPStatus
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
-from longshore_runtime import problem
+from longshore_runtime import descriptors, logs, problem
 from longshore_runtime.serving import blackbox, events, fullness, response
 from longshore_runtime.serving.threads import ThreadWorker
 
-log = logging.getLogger("worker")
+log = logs.get("worker")
 
 _BACKLOG = 2048
 
@@ -76,8 +75,19 @@ class Ours:
             util.write_nonblock(client, head.encode() + body)
 
 
+class _NeverStandard:
+    """Mixed into gevent's worker: ThreadWorker sees to the same when it accepts."""
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        if client.fileno() <= 2:
+            client = socket.socket(fileno=descriptors.above_standard(client.detach()))
+        super().handle(listener, client, addr)  # type: ignore[misc]  # of the class this is mixed into
+
+
 def worker_class(name: str) -> type[Any]:
     """The class for gthread or gevent."""
     response.use()
-    base = ThreadWorker if name == "gthread" else util.load_class(name)
-    return type(base.__name__, (Ours, base), {})
+    if name == "gthread":
+        return type("ThreadWorker", (Ours, ThreadWorker), {})
+    base = util.load_class(name)
+    return type(base.__name__, (Ours, _NeverStandard, base), {})

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
-import os
 import sys
 import time
 
-from longshore_runtime import meters
-from longshore_runtime import settings as settings_module
-from longshore_runtime.serving import blackbox, forking, golden, loading, metrics_page, watchdog
+from longshore_runtime import descriptors, meters
+from longshore_runtime.serving import (
+    blackbox,
+    forking,
+    golden,
+    gunicorn_conf,
+    loading,
+    metrics_page,
+    watchdog,
+)
 from longshore_runtime.serving.flask_app import create_app
 
 # The stacks go to the log at a crash in native code, and when gunicorn ends a worker that hangs (SIGABRT).
-faulthandler.enable()
+faulthandler.enable(descriptors.stderr())
+atexit.register(descriptors.give_back_streams)
 # Python's 5 ms are as long as a call of many models: beside one in Python, who reads and refuses requests
 # would wait for a whole call each time, and a refusal would take seconds (docs/architecture.md).
 sys.setswitchinterval(0.0005)
-_settings = settings_module.load(os.environ)
+_settings = gunicorn_conf.serve_settings  # not read anew: the model may have changed the environment
 _started = time.monotonic()
 if loading.shared is None:
     _runner = loading.load(_settings)

@@ -35,8 +35,8 @@ def arguments(hyperparameters: dict[str, Any]) -> list[str]:
     return words
 
 
-def variables(settings: Settings, inputs: Inputs, code: Path) -> dict[str, str]:
-    """Every SM_* variable by name. code: the file that will run."""
+def variables(settings: Settings, inputs: Inputs, folder: Path, name: str) -> dict[str, str]:
+    """Every SM_* variable by name. folder, name: the code folder, and the path in there of what will run."""
     ml_root, resources = settings.ml_root, inputs.resources
     listed = resources.get("instance_groups") or []
     groups = {str(group.get("instance_group_name")): group for group in listed}
@@ -55,8 +55,8 @@ def variables(settings: Settings, inputs: Inputs, code: Path) -> dict[str, str]:
         "is_hetero": len(groups) > 1,
         "log_level": settings.log_level,
         "model_dir": str(settings.model_dir),
-        "module_dir": str(code.parent),
-        "module_name": code.stem,
+        "module_dir": str(folder),
+        "module_name": name.removesuffix(".py"),
         "network_interface_name": resources["network_interface_name"],
         "num_cpus": machine.cpus(),
         "num_gpus": machine.gpus(),
@@ -64,7 +64,7 @@ def variables(settings: Settings, inputs: Inputs, code: Path) -> dict[str, str]:
         "output_dir": str(ml_root / "output"),
         "output_intermediate_dir": str(ml_root / "output" / "intermediate"),
         "resource_config": resources,
-        "user_entry_point": code.name,
+        "user_entry_point": name,
     }
     channels = {name: str(path) for name, path in inputs.channels.items()}
     values |= {

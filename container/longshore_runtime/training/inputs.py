@@ -76,6 +76,16 @@ def read_channels(ml_root: Path) -> dict[str, Path]:
     return channels
 
 
+def unlisted_channels(ml_root: Path) -> list[Path]:
+    """Return the folders in input/data that inputdataconfig.json, where there is one, does not list."""
+    data = ml_root / "input" / "data"
+    config_file = ml_root / "input" / "config" / "inputdataconfig.json"
+    if not config_file.exists() or not data.is_dir():
+        return []
+    listed = _json_object(config_file)
+    return [p for p in sorted(data.iterdir()) if p.is_dir() and p.name not in listed and p.name[0] != "."]
+
+
 def typed(value: Any) -> Any:
     """A hyperparameter's value: what its text means as JSON, or the text itself where it means nothing.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 from pathlib import Path
 
-from longshore_runtime import contract
+from longshore_runtime import contract, home, launch, usercode
 from longshore_runtime.errors import StartError
 from longshore_runtime.settings import Settings
 from longshore_runtime.training import environment, failure, inputs, program
 from longshore_runtime.training.child import Child, Ended
+from longshore_runtime.training.model_folder import ModelFolder
 
 # What this process needs to report in before SageMaker's SIGKILL (D8).
 _MARGIN_SECONDS = 5
@@ -40,7 +42,8 @@ def run(
     failed = failure.FailureFile(settings.ml_root)
     try:
         failed.prepare()
-        code, text = _train(settings, program_dir, child)
+        with contextlib.ExitStack() as stack:
+            code, text = _train(settings, program_dir, child, stack)
     except StartError as error:
         code, text = error.exit_code, failure.describe(str(error))
     if code:
@@ -48,24 +51,41 @@ def run(
     return code
 
 
-def _train(settings: Settings, program_dir: Path, child: Child) -> tuple[int, str]:
-    """The exit code, and the text for the failure file where it is not 0."""
+def _train(
+    settings: Settings, program_dir: Path, child: Child, stack: contextlib.ExitStack
+) -> tuple[int, str]:
+    """The exit code, and the text for the failure file where it is not 0. stack: removes what was made."""
     for folder in (settings.model_dir, settings.ml_root / "output" / "data"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StartError(str(folder), f"it cannot be made: {error}.", "Make it writable.") from None
     job = inputs.read(settings.ml_root)
+    for channel in inputs.unlisted_channels(settings.ml_root):
+        _warn(
+            f"the folder {channel} is no channel: inputdataconfig.json does not list it, so it is not used."
+        )
+    model_folder = ModelFolder(settings.model_dir)
     found = program.find(settings, job, program_dir)
-    code_file = found or program_dir / "model.py"
-    env = {"PYTHONUNBUFFERED": "1"} | os.environ | environment.variables(settings, job, code_file)
+    folder, name = (found.folder, found.name) if found else (program_dir, "model.py")
+    env = {"PYTHONUNBUFFERED": "1"} | os.environ | environment.variables(settings, job, folder, name)
+    env |= home.variables(env, lambda: home.temporary(stack))
     if found:
-        argv = [*program.command(found), *environment.arguments(job.hyperparameters)]
-        ended = child.run(argv, env, cwd=found.parent)
+        argv = [*program.command(found.file), *environment.arguments(job.hyperparameters)]
+        env["PYTHONPATH"] = usercode.search_path([folder], env)
+        ended = child.run(argv, env, cwd=folder)
     else:
-        argv = [sys.executable, "-m", "longshore_runtime.training.user_train", str(program_dir)]
-        ended = child.run(argv, env, cwd=program_dir, reports=True)  # where `-m` finds our package
-    return _judge(ended, found.name if found else "train()", settings.model_dir, child.grace)
+        argv = launch.command("longshore_runtime.training.user_train", str(program_dir))
+        ended = child.run(argv, env, cwd=program_dir, reports=True)
+    name = found.name if found else "train()"
+    code, text = _judge(ended, name, settings.model_dir, child.grace)
+    if code == 0 and (warning := model_folder.warning(name)):
+        _warn(warning)
+    return code, text
+
+
+def _warn(text: str) -> None:
+    print(f"train: warning: {text}", file=sys.stderr, flush=True)
 
 
 def _judge(ended: Ended, name: str, model_dir: Path, grace: int) -> tuple[int, str]:

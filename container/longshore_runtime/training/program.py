@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from longshore_runtime import code_folder
@@ -12,7 +13,25 @@ from longshore_runtime.settings import Settings
 from longshore_runtime.training.inputs import Inputs
 
 
-def find(settings: Settings, inputs: Inputs, program_dir: Path) -> Path | None:
+@dataclass(frozen=True)
+class Program:
+    """A program of the user's.
+
+    Attributes:
+        folder: the folder it was looked for in. It runs there, as with AWS's training toolkit.
+        name: its path in there, src/train.py for example.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def file(self) -> Path:
+        """The program's own path."""
+        return self.folder / self.name
+
+
+def find(settings: Settings, inputs: Inputs, program_dir: Path) -> Program | None:
     """The program SAGEMAKER_PROGRAM names, or else the hyperparameter sagemaker_program; None without both.
 
     It is looked for in the submit directory (SAGEMAKER_SUBMIT_DIRECTORY, or else the hyperparameter
@@ -36,12 +55,18 @@ def find(settings: Settings, inputs: Inputs, program_dir: Path) -> Path | None:
     for folder in folders:
         for file_name in code_folder.names(str(name)):
             if (folder / file_name).is_file():
-                return (folder / file_name).absolute()
+                return _program(folder.absolute(), (folder / file_name).absolute())
     raise StartError(
         f"SAGEMAKER_PROGRAM '{name}'",
         f"there is no such file in {', '.join(map(str, folders))}.",
         "Put the program into one of them, or name the one you mean.",
     )
+
+
+def _program(folder: Path, file: Path) -> Program:
+    if file.is_relative_to(folder) and ".." not in file.parts:
+        return Program(folder, file.relative_to(folder).as_posix())
+    return Program(file.parent, file.name)
 
 
 def command(file: Path) -> list[str]:

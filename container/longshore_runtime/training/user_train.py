@@ -1,11 +1,12 @@
 """What runs in the child process for a model.py: its train(), called with the job's inputs.
 
-`python -m longshore_runtime.training.user_train PROGRAM_DIR REPORT_FD`. A failure goes to the report pipe as
+`launch.py longshore_runtime.training.user_train PROGRAM_DIR REPORT_FD`. A failure goes to the report pipe as
 the text for the failure file, and in full to stderr.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -14,7 +15,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from longshore_runtime import settings
+from longshore_runtime import descriptors, settings
 from longshore_runtime.errors import StartError
 from longshore_runtime.training import failure, inputs
 from longshore_runtime.usercode import check_callable, load_module
@@ -25,7 +26,9 @@ PARAMETERS = ("channels", "hyperparameters", "model_dir")
 def main(program_dir: Path, report_fd: int) -> int:
     """The exit code: 0; 1 for an exception; StartError's; what the user's code gives sys.exit()."""
     os.set_inheritable(report_fd, False)
-    faulthandler.enable()  # a crash in native code says on stderr which Python line led to it
+    descriptors.keep()
+    # A crash in native code says on stderr which Python line led to it.
+    faulthandler.enable(descriptors.stderr())
     # Python's own answer to SIGTERM is to die on the spot: this way `finally:` and atexit still run.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
@@ -35,7 +38,7 @@ def main(program_dir: Path, report_fd: int) -> int:
         module = load_module(program_dir / "model.py")
         train = check_callable(module, "train", PARAMETERS)
         train(job.channels, job.hyperparameters, current.model_dir)
-        return 0
+        report, code = "", 0
     except StartError as error:
         report, code = failure.describe(str(error)), error.exit_code
     except _Stopped as stopped:
@@ -48,12 +51,14 @@ def main(program_dir: Path, report_fd: int) -> int:
     except BaseException as error:  # noqa: BLE001  # whatever it is, it is reported
         _strip_our_frames(error)
         text = "".join(traceback.format_exception(error))
-        print(text, file=sys.stderr, end="", flush=True)
+        descriptors.write_to_stderr(text.encode(errors="backslashreplace"))
         last = "".join(traceback.format_exception_only(error)).strip()
         report = failure.describe(f"{last}{_place(error, program_dir)}", text.strip().removesuffix(last))
         code = 1
+    descriptors.give_back_streams()
     if code:
-        os.write(report_fd, report.encode())
+        with contextlib.suppress(OSError):  # the user's code has closed it: the code and stderr say enough
+            os.write(report_fd, report.encode())
     return code
 
 

@@ -7,14 +7,13 @@ rest do not run, unless asked for.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import select
 import signal
 import threading
 from collections.abc import Sequence
 
-from longshore_runtime import contract, parse, signals
+from longshore_runtime import contract, logs, parse, signals
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.runners.algorithm import request, result
@@ -24,7 +23,7 @@ from longshore_runtime.runners.algorithm.program.process import may_run_on
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
 
-log = logging.getLogger("invoke")
+log = logs.get("invoke")
 
 _LIST_MAX = 64 << 20  # bytes of a list of tasks in S3
 

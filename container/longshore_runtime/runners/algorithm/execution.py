@@ -39,7 +39,7 @@ from longshore_runtime.runners.algorithm.s3 import store
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
 from longshore_runtime.runners.algorithm.s3.object import get, put
 
-log = logging.getLogger("task")
+log = logs.get("task")
 
 _MAX_RESULT = 16 * 1024 * 1024  # bytes of a result file, and so many for each output: a path twice
 _MAX_RESULT_PER_OUTPUT = 1024

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 import threading
 from pathlib import Path
 
+from longshore_runtime import logs
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import StartError
 from longshore_runtime.runners.algorithm import folders, result
@@ -18,7 +18,7 @@ from longshore_runtime.runners.algorithm.s3 import fetch
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error
 from longshore_runtime.runners.algorithm.s3.object import put
 
-log = logging.getLogger("task")
+log = logs.get("task")
 
 _RESULT_KEY = f"{RESULT_FOLDER}/runtime_setup_result.json"
 

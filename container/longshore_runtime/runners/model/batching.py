@@ -5,13 +5,13 @@ A batch of n with one bad item takes 2 * log2(n) further calls, and half of them
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any
 
+from longshore_runtime import logs
 from longshore_runtime.runners.model.item import Item
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 # What a model may raise; a model that calls sys.exit() has failed, too.
 FAILURES = (Exception, SystemExit, KeyboardInterrupt)

@@ -7,18 +7,17 @@ docs/sagemaker-scripts.md for the reasons.
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import once
+from longshore_runtime import logs, once
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 FILE = "requirements.txt"
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 
 def report_missing(file: Path, run_dir: Path | None) -> None:

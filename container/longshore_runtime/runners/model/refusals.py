@@ -7,16 +7,16 @@ multi-model-server's PredictionException has. UnsupportedFormatError means 415 f
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
+from longshore_runtime import logs
 from longshore_runtime.errors import RequestError
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 _STATUSES = frozenset(HTTPStatus)
 # Of werkzeug's headers: those of the error page, which is not sent.

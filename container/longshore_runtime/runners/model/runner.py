@@ -6,7 +6,6 @@ more, so that a model need not be thread-safe, and predict_batch for all that wa
 
 from __future__ import annotations
 
-import logging
 import traceback
 from collections.abc import Sequence, Sized
 from dataclasses import replace
@@ -26,7 +25,7 @@ from longshore_runtime.runners.model.queue import ModelQueue
 from longshore_runtime.runners.model.room import Room
 from longshore_runtime.settings import Settings
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 # A request that waits in the queue until nginx gives up on it gets the worker's 503 and not nginx's 504, also
 # where the machine stands still for a moment just then: so long before nginx, or this share of the time limit

@@ -18,7 +18,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO
 
-log = logging.getLogger("program")
+from longshore_runtime import logs
+
+log = logs.get("program")
 
 # A longer line is logged in pieces of this many bytes, all but the last with "continued": true. Escaped as
 # JSON a piece may be six times as long, which is still below what CloudWatch Logs takes as one event.

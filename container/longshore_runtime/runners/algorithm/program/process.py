@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import math
 import os
 import secrets
@@ -25,11 +24,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.program.launch import launch
 from longshore_runtime.runners.algorithm.program.output import Lines
 from longshore_runtime.runners.algorithm.program.users import Identity
 
-log = logging.getLogger("process")
+log = logs.get("process")
 
 _MARK = "LONGSHORE_RUN"
 _LOOK_FOR_STOP = 0.25  # seconds; an end is noticed at once

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import logging
 import socket
 import threading
 import time
@@ -20,11 +19,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program.output import Lines
 from longshore_runtime.runners.algorithm.program.process import LAST_GRACE, Process, Program, how_it_ended
 
-log = logging.getLogger("process")
+log = logs.get("process")
 
 _HOST = "127.0.0.1"
 _SECONDS_BETWEEN_CHECKS = 2.0

@@ -33,6 +33,7 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import get_cert_path
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.s3 import origin
 from longshore_runtime.runners.algorithm.s3.connection import Broken, FileCut, FileRange, Pool, Response
 from longshore_runtime.runners.algorithm.s3.failures import EXPIRED, S3Error, error_in, foreign, retry
@@ -41,7 +42,7 @@ from longshore_runtime.runners.algorithm.s3.sockets import Place
 
 __all__ = ["S3", "FileRange", "Response", "S3Error", "foreign", "retry"]
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 # Its DEBUG lines show tokens, and its INFO lines tell the same with every client.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 

@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from longshore_runtime import machine
+from longshore_runtime import logs, machine
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3.connection import stopped
 
 MB = 1_000_000
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 
 _LOOK_S = 0.1
 _FEWEST, _FIRST = 2, 4  # threads: two for the parts of a single job, up to four for many jobs

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import logging
 import os
 import re
 import secrets
@@ -18,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.s3.budget import Budget
 from longshore_runtime.runners.algorithm.s3.checksums import Check, Checksum, of_etag, of_whole
@@ -25,7 +25,7 @@ from longshore_runtime.runners.algorithm.s3.client import S3, Response, S3Error,
 from longshore_runtime.runners.algorithm.s3.crew import Crew
 from longshore_runtime.runners.algorithm.s3.failures import FOREIGN
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 
 _PART = 8 * 1024 * 1024
 _READ = 256 * 1024

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.s3 import origin
 from longshore_runtime.runners.algorithm.s3.connection import Response, stopped
 
 T = TypeVar("T")
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 
 _ATTEMPTS = 6
 _FIRST_WAIT_S = 0.25  # doubled for each further attempt

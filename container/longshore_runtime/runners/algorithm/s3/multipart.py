@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import html
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.outcome import TaskError
 from longshore_runtime.runners.algorithm.s3.checksums import of_etag
 from longshore_runtime.runners.algorithm.s3.client import S3Error, retry
 from longshore_runtime.runners.algorithm.s3.object import GONE, Object, element
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 
 _INVALID = "InvalidPart"  # what S3 has of a part is not what it should be: all are sent again
 _ABORT_S = 10.0  # at most: the server may be about to end
