@@ -14,7 +14,7 @@ from longshore_runtime import contract, problem
 from longshore_runtime.runners.base import Runner, UnreadBody
 from longshore_runtime.runners.model.item import Steps
 from longshore_runtime.runners.model.queue import ModelQueue
-from longshore_runtime.serving import execution_parameters
+from longshore_runtime.serving import content_coding, execution_parameters
 from longshore_runtime.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from longshore_runtime.settings import Settings
 
@@ -29,7 +29,7 @@ _LARGE = 2**18
 def create_app(runner: Runner, settings: Settings) -> Flask:
     """The application. Its wsgi_app answers POST /invocations ahead of Flask's dispatch: see HotPath."""
     app = Flask("longshore", static_folder=None)
-    predictor = Predictor(runner)
+    predictor = Predictor(runner, settings.max_payload_mb * 2**20)
     # Only the model runner can take more than one at a time in a worker.
     parameters = execution_parameters.compute(settings, getattr(runner, "at_once", 1))
 
@@ -91,7 +91,9 @@ class HotPath:
             and not self._hooked()
         ):
             stream, size = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
-            body = stream.read() if size < _LARGE else UnreadBody(stream, size)
+            # What is compressed may be large, too.
+            small = size < _LARGE and (not size or content_coding.HEADER not in environ)
+            body = stream.read() if small else UnreadBody(stream, size)
             reply = self._predictor.answer(environ, body)
             start_response(_STATUS_LINES[reply.status], reply.headers)
             return (reply.body,)
