@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from longshore_runtime.errors import RequestError
-from longshore_runtime.runners.model import media
+from longshore_runtime.runners.model import decoding_arrow_sizes, media
 from longshore_runtime.runners.model.decoding_text import unreadable
 
 # What a table's batches may take in all: 512 MB for any body, and 16 times the size of a large one.
@@ -16,22 +16,27 @@ from longshore_runtime.runners.model.decoding_text import unreadable
 _UNPACKED_MAX = 2**29
 _UNPACKED_RATIO = 16
 
-_Opened = tuple[Any, Iterable[Any]]  # the schema and the batches, none of them read yet
+# The schema and the batches, none of them read yet, and the sizes that these unpack to by their metadata.
+_Opened = tuple[Any, Iterable[Any], Iterable[int]]
 
 
 def _parquet(pyarrow: Any, body: bytes) -> _Opened:
     file = importlib.import_module("pyarrow.parquet").ParquetFile(pyarrow.BufferReader(body))
-    return file.schema_arrow, file.iter_batches(use_threads=False)
+    groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    chunks = (group.column(column) for group in groups for column in range(group.num_columns))
+    sizes = (chunk.total_uncompressed_size for chunk in chunks)
+    return file.schema_arrow, file.iter_batches(use_threads=False), sizes
 
 
 def _arrow_stream(pyarrow: Any, body: bytes) -> _Opened:
     reader = pyarrow.ipc.open_stream(body)
-    return reader.schema, reader
+    return reader.schema, reader, decoding_arrow_sizes.of_stream(pyarrow, body)
 
 
 def _arrow_file(pyarrow: Any, body: bytes) -> _Opened:
     reader = pyarrow.ipc.open_file(body)
-    return reader.schema, map(reader.get_batch, range(reader.num_record_batches))
+    batches = map(reader.get_batch, range(reader.num_record_batches))
+    return reader.schema, batches, decoding_arrow_sizes.of_file(pyarrow, body)
 
 
 _OPENERS: dict[str, tuple[str, Callable[[Any, bytes], _Opened]]] = {
@@ -53,14 +58,17 @@ def read(body: bytes, kind: str, most: int) -> Any:
     taken = []
     size = 0
     try:
-        schema, batches = opened(pyarrow, body)
+        schema, batches, sizes = opened(pyarrow, body)
+        for known in sizes:
+            size += known
+            if size > most:
+                raise _too_large(what, size)
+        size = 0
         for batch in batches:
             batch_size = batch.get_total_buffer_size()
             size += batch_size
             if size > most:
-                raise RequestError(
-                    413, f"The {what} body unpacks to {size >> 20} MB. Send fewer rows at a time."
-                )
+                raise _too_large(what, size)
             batch.validate(full=True)
             if batch.num_rows > 8 * batch_size:  # not a bit for each; any number could be claimed
                 raise ValueError(f"it claims {batch.num_rows} rows, but has no data for them")
@@ -70,3 +78,9 @@ def read(body: bytes, kind: str, most: int) -> Any:
         raise
     except Exception as error:  # noqa: BLE001 - ArrowException, OSError, UnicodeDecodeError, OverflowError ...
         raise unreadable(what, str(error).partition("\n")[0]) from None
+
+
+def _too_large(what: str, size: int) -> RequestError:
+    return RequestError(
+        413, f"The {what} body unpacks to {size >> 20} MB or more. Send fewer rows at a time."
+    )
