@@ -64,6 +64,7 @@ bench: setup ## measure beside what this replaces
 	python -m bench.algorithm $(filter --quick,$(ARGS))
 	python -m bench.peers $(filter --quick,$(ARGS))
 	python -m bench.emulator $(filter --quick,$(ARGS))
+	python -m bench.bodies
 
 image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE_IMAGE=..."
 	docker build --tag $(IMAGE) $(BUILD_OPTIONS) .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,23 @@ def memory(roots: Roots = Roots()) -> Memory | None:
                 parts = {name: int(count) for name, count in (line.split() for line in lines)}
                 found.append(Memory(bound, max(0, charged - sum(parts.get(name, 0) for name in cached))))
     return min(found, key=lambda level: level.left, default=None)
+
+
+def memory_limit(roots: Roots = Roots()) -> int:
+    """Return how many bytes of memory this process may use: of all limits that apply, the lowest.
+
+    These are the machine's memory, the limits of this process's cgroup and all above it, and its own limit
+    on its address space.
+    """
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if address_space != resource.RLIM_INFINITY:
+        limits.append(address_space)
+    for directory in _cgroup_directories(roots, "memory"):
+        for limit, _, _ in (_MEMORY_V2, _MEMORY_V1):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+                limits.append(int((directory / limit).read_text()))
+    return min(limits)
 
 
 # A cgroup's limit, its usage, and the rows of its memory.stat that count what the kernel can drop at once:

@@ -11,6 +11,13 @@ from longshore_runtime.errors import StartError
 from longshore_runtime.variables import Variable
 
 DEFAULT_QUEUE = 128  # two full batches; one that waits with a thread costs about 50 KB
+CSV_HEADERS = {
+    "present": "present",
+    "true": "present",
+    "absent": "absent",
+    "false": "absent",
+    "guess": "guess",
+}
 DEFAULT_BODIES_MB = 100  # one of the largest that are let in unless told otherwise (A12)
 CONCURRENCY_MAX = 512
 # Beside those that wait and those that compute: one to read, and refuse, the next, and some that answer.
@@ -48,6 +55,27 @@ VARIABLES = (
         str(DEFAULT_BODIES_MB),
         "a whole number of MB from 1 to 1000000",
         parse.whole_number(1, 1_000_000),
+    ),
+    Variable(
+        "max_decoded_mb",
+        ("MODEL_SERVER_MAX_DECODED_MB",),
+        None,
+        "a whole number of MB from 1 to 1000000",
+        parse.whole_number(1, 1_000_000),
+    ),
+    Variable(
+        "csv_header",
+        ("MODEL_SERVER_CSV_HEADER",),
+        None,
+        "`present` (or `true`), `absent` (or `false`) or `guess`",
+        lambda text: CSV_HEADERS[parse.one_of(*CSV_HEADERS)(text.lower())],
+    ),
+    Variable(
+        "batch_transform",
+        ("SAGEMAKER_BATCH",),
+        "false",
+        "`true` or `false`, in any case, or nothing",
+        lambda text: parse.one_of("true", "false", "")(text.lower()) == "true",
     ),
     Variable(
         "concurrency",
@@ -99,6 +127,9 @@ class ModelSettings:
     threads: int | None
     max_queue: int
     max_bodies_mb: int
+    max_decoded_mb: int | None
+    csv_header: str | None
+    batch_transform: bool
     concurrency: int | None
     max_batch_size: int
     max_batch_delay_ms: int

@@ -100,7 +100,12 @@ def test_json_is_the_object_and_its_records_are_counted(
     [
         (b'{"a":\n  nope}', "line 2, column 3"),
         (b"[1, 2", "line 1, column 6"),
-        (b"[NaN]", "line 1, column 2"),
+        (b"[NaN]", "line 1, column 2: JSON has no NaN. Send null"),
+        (b'{"a": [1, -Infinity]}', "line 1, column 12: JSON has no Infinity. Send null"),
+        (b'{"a": Nope}', "line 1, column 7: unexpected character"),
+        (b"[1e400]", "line 1, column 2"),
+        (b"[" + b"1" * 5000 + b"]", "line 1, column 2"),
+        (b"[" * 1010 + b"9" * 30 + b"]" * 1010, "nested too deeply"),
         (b"  ", "line 1, column 1"),
         (b"[1]\n[2]", "line 2, column 1"),
         (b"[" * 100_000, "line 1, column"),
@@ -109,6 +114,30 @@ def test_json_is_the_object_and_its_records_are_counted(
 def test_json_that_cannot_be_read_is_a_400_with_line_and_column(body: bytes, place: str) -> None:
     error = refusal(body, "application/json")
     assert (error.status, place in error.detail) == (400, True), error.detail
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        2**64,
+        2**64 + 1,
+        -(2**63) - 1,
+        10**300,
+        [2**64 - 1, -(2**63)],
+        {"id": 2**70, "text": str(2**70), "x": 0.1},
+    ],
+)
+def test_an_integer_of_any_size_is_exact(value: object) -> None:
+    text = json.dumps(value)
+    assert repr(decode(text.encode(), "application/json").data) == repr(value)
+    assert repr(decode(f"1\n{text}\n".encode(), "application/jsonlines").data) == repr([1, value])
+
+
+def test_long_digits_that_are_no_integer_stay_floats() -> None:
+    text = b'[0.12345678901234567890123, 1e-00000000000000000000001, 12345678901234567890123.5, "%s"]' % (
+        b"9" * 30
+    )
+    assert decode(text, "application/json").data == json.loads(text)
 
 
 # --- JSON Lines -------------------------------------------------------------------------------------
@@ -130,6 +159,7 @@ def test_json_lines_are_a_list_without_the_blank_lines(content_type: str) -> Non
         (b"1\n2 3\n", "line 2, column 3"),
         (b"1\r\n[2,\r\n", "line 2, column 4"),
         (b"1\n\n\xff", "line 3, byte 1"),
+        (b"1\n\nNaN\n", "line 3, column 1: JSON has no NaN. Send null"),
         (b" \n \n", "no record"),
     ],
 )

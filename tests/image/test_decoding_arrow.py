@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import subprocess
 import sys
@@ -58,6 +59,52 @@ def test_a_small_body_that_unpacks_to_very_much_is_a_413() -> None:
     body = written(zeros, media.ARROW_STREAM, 100, options=pa.ipc.IpcWriteOptions(compression="zstd"))
     assert len(body) < 100_000
     assert refusal(body, media.ARROW_STREAM).status == 413
+
+
+@pytest.mark.parametrize("kind", ARROW_FORMS)
+def test_one_batch_that_unpacks_to_very_much_is_a_413_before_it_is_unpacked(
+    tmp_path: Path, kind: str
+) -> None:
+    zeros = pa.table({"a": np.zeros(75 * 2**20)})  # 600 MB
+    file = io.BytesIO()
+    if kind == media.PARQUET:
+        parquet.write_table(zeros, file, use_dictionary=False, compression="zstd")
+    else:
+        form = pa.ipc.new_stream if kind == media.ARROW_STREAM else pa.ipc.new_file
+        with form(file, zeros.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(zeros)
+    body = file.getvalue()
+    assert len(body) < 2 * 2**20
+    script = """
+import sys
+from pathlib import Path
+import pyarrow
+from longshore_runtime.errors import RequestError
+from longshore_runtime.runners.model.decoding import decode
+try:
+    decode(Path(sys.argv[2]).read_bytes(), sys.argv[1])
+except RequestError as error:
+    print(error.status, pyarrow.default_memory_pool().max_memory())
+"""
+    (tmp_path / "body").write_bytes(body)
+    environment = os.environ | {"PYTHONPATH": str(Path(longshore_runtime.__path__[0]).parent)}
+    command = [sys.executable, "-c", script, kind, str(tmp_path / "body")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    status, allocated = map(int, run.stdout.split())
+    assert status == 413
+    assert allocated < 50 * 2**20
+
+
+@pytest.mark.parametrize("kind", [media.ARROW_STREAM, media.ARROW_FILE])
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_compressed_tables_with_dictionaries_and_missing_values_are_read(
+    kind: str, compression: str | None
+) -> None:
+    texts = pa.array(["a", None, "b" * 1000, "a"] * 100).dictionary_encode()
+    table = pa.table({"t": texts, "n": pa.array([1, None, 3, 4] * 100), "l": [[1, 2], [], None, [3]] * 100})
+    for rows in (table, table.slice(0, 0), table.slice(5, 7)):
+        body = written(rows, kind, 2, options=pa.ipc.IpcWriteOptions(compression=compression))
+        assert decode(body, kind).data.equals(pa.concat_tables([rows, rows]))
 
 
 def test_where_pyarrow_is_missing_its_types_are_a_415_that_says_what_to_install() -> None:

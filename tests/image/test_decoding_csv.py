@@ -38,8 +38,8 @@ NAN = math.nan
         (b"1, ,3\n", [[1, NAN, 3]]),
         (b",,\n1,2,3\n", [[NAN, NAN, NAN], [1, 2, 3]]),  # a row of missing values is no header
         (b'"1","2"\n"3",4', [[1, 2], [3, 4]]),
-        (b"18446744073709551615,9007199254740993", [[2.0**64, 2.0**53]]),
-        (b"123456789012345678901234567890", [[1.2345678901234568e29]]),
+        (b"9007199254740992,18446744073709551616", [[2.0**53, 2.0**64]]),
+        (b"9007199254740993.0,12345678901234567890e0", [[2.0**53, 12345678901234567168]]),
         (b"\xef\xbb\xbf1,2", [[1, 2]]),
         ("\N{FULLWIDTH DIGIT ONE},2".encode(), [[1, 2]]),  # float() reads the digits of every script
     ],
@@ -82,19 +82,20 @@ def test_csv_with_text_is_an_array_of_str_as_sent(body: bytes, rows: list[list[s
         (b"a,b\n1,2\n", "", ("a", "b"), [[1, 2]]),
         (b"a_1,b_2\n1,2\n", "", ("a_1", "b_2"), [[1, 2]]),
         (b"a_1_2,b\n1,\n", "", ("a_1_2", "b"), [[1, NAN]]),
-        (b",a\r\n0,1\r\n", "", ("", "a"), [[0, 1]]),
+        (b",a\r\n0,1\r\n", "", None, [["", "a"], ["0", "1"]]),  # the first may be a missing value
         (b'"a ""1""","b,c"\n1,2\n', "", ('a "1"', "b,c"), [[1, 2]]),
         (b'"a\nb",c\n1,2\n', "", ("a\nb", "c"), [[1, 2]]),
         (b"a,b\n+1,2\n", "", ("a", "b"), [[1, 2]]),
-        (b"a,b\rx,1\r", "", ("a", "b"), [["x", "1"]]),
-        (b"a,b\nx,y\nz,1\n", "", ("a", "b"), [["x", "y"], ["z", "1"]]),
+        (b"a,b\r0,1\r", "", ("a", "b"), [[0, 1]]),
+        (b"a,b\rx,1\r", ";header=true", ("a", "b"), [["x", "1"]]),
         (b"a,1\n2,3\n", "", None, [["a", "1"], ["2", "3"]]),
         (b"nan,b\n1,2\n", "", None, [["nan", "b"], ["1", "2"]]),
         (b"1,2\n3,4\n", ";header=present", ("1", "2"), [[3, 4]]),
         (b"a,b\nc,d\n", "; header=PRESENT", ("a", "b"), [["c", "d"]]),
         (b"a,b\n1,2\n", ';header="absent"', None, [["a", "b"], ["1", "2"]]),
         (b"1,2\n", ";header=absent", None, [[1, 2]]),
-        ("é\n1\n".encode(), "", ("é",), [[1]]),
+        (b"a,b\n1,2\n", ";header=False", None, [["a", "b"], ["1", "2"]]),
+        ("é,ü\n1,2\n".encode(), "", ("é", "ü"), [[1, 2]]),
     ],
 )
 def test_csv_has_a_header_where_it_is_said_or_seen(
@@ -140,7 +141,59 @@ def test_csv_that_cannot_be_read_is_a_400_that_names_the_line(body: bytes, reaso
 
 
 def test_a_header_parameter_with_another_value_is_a_400() -> None:
-    assert "present or absent" in refusal(b"1", "text/csv;header=yes").detail
+    assert "present, absent, true or false" in refusal(b"1", "text/csv;header=yes").detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"red,\nblue,3\ngreen,4\n",
+        b"red,NA\nblue,3\ngreen,4\n",
+        b"red,NULL\nblue,3\ngreen,4\n",
+        b"call me\nat once\n5\n",
+        b"text\nhello world\nbye\n",
+        b"great,love it\nawful,5\n",
+        b"unknown\n5\n6\n",
+        b"-,-\n1,2\n3,4\n",
+        b"$5,$6\n7,8\n9,10\n",
+        b"a,unknown\n1,2\n3,4\n",
+        b"a,N/A\n1,2\n3,4\n",
+        b"true,false\n1,0\n0,1\n",
+        b"nan,Infinity\n1,2\n3,4\n",
+        b"x,x\n1,2\n3,4\n",
+        b"a,b\n,\n,\n",
+        b"a,b\n1,x\n",
+        b"a,b\n",
+        b"?,b\n1,2\n",
+        b"1st,2nd\n1,2\n",
+    ],
+)
+def test_no_record_is_taken_for_a_header(body: bytes) -> None:
+    _, columns, records = decode(body, "text/csv")
+    assert (columns, records) == (None, len(body.splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"9007199254740993,0.5\n1,2\n", [[9007199254740993, 0.5], [1.0, 2.0]]),
+        (b"18446744073709551615,-18446744073709551617", [[2**64 - 1, -(2**64) - 1]]),
+        (b"+9007199254740993, 9007199254740995 \n", [[2**53 + 1, 2**53 + 3]]),
+        (b'"9007199254740993",\n,9007199254740992', [[2**53 + 1, NAN], [NAN, 2.0**53]]),
+        (b"1" * 400, [[int("1" * 400)]]),
+    ],
+)
+def test_an_integer_that_float64_does_not_have_is_exact(body: bytes, rows: list[list[Any]]) -> None:
+    data, columns, records = decode(body, "text/csv")
+    assert data.dtype == object
+    assert str(data.tolist()) == str(rows)
+    assert (columns, records) == (None, len(rows))
+    below = decode(b",".join(b"ab"[i : i + 1] for i in range(len(rows[0]))) + b"\n" + body, "text/csv")
+    assert str(below.data.tolist()) == str(rows) or len(rows[0]) == 1
+
+
+def test_an_integer_with_more_digits_than_python_reads_is_a_400() -> None:
+    assert "5000 digits" in refusal(b"1" * 5000 + b",2\n", "text/csv").detail
 
 
 def test_a_large_csv_reads_the_same_in_one_piece_and_in_several() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.model import media
 
 HEADERS = st.text(st.characters(max_codepoint=255), max_size=60) | st.text(
@@ -122,5 +123,18 @@ def test_no_header_breaks_the_readers(header: str) -> None:
 
 
 def test_a_header_too_long_to_remember_is_read_all_the_same() -> None:
-    assert media.parse("text/csv; charset=utf-8; x=" + "a" * 5000).params["charset"] == "utf-8"
-    assert media.acceptable("text/x," * 5000 + "text/csv;q=0.5")[-1] == "text/csv"
+    assert media.parse("text/csv; charset=utf-8; x=" + "a" * 3000).params["charset"] == "utf-8"
+    assert media.acceptable("text/" + "x" * 3000 + ",text/csv;q=0.5")[-1] == "text/csv"
+
+
+@pytest.mark.parametrize(
+    "accept", ["a/b;q=0.1," * 700, "*," * 100 + "*/*", "a/b;" * 2000, "," * 7000, '"' * 7000]
+)
+def test_a_header_that_would_take_long_to_read_is_refused(accept: str) -> None:
+    for read in (media.acceptable, lambda header: media.rank(header, OFFERED)):
+        with pytest.raises(RequestError) as refused:
+            read(accept)
+        assert refused.value.status == 431
+    if len(accept) > 4096:
+        with pytest.raises(RequestError):
+            media.parse(accept)

@@ -35,6 +35,8 @@ def outcome(body: bytes, content_type: str) -> Decoded | RequestError:
 
 
 def same(one: Any, other: Any) -> bool:
+    if np.asarray(other).dtype.kind == "O":
+        return repr(one.tolist()) == repr(other.tolist())
     return bool(np.array_equal(one, other, equal_nan=np.asarray(other).dtype.kind == "f"))
 
 

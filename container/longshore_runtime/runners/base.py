@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from werkzeug.datastructures import Headers
 
@@ -32,7 +32,7 @@ class UnreadBody:
     """
 
     def __init__(self, stream: Readable, size: int) -> None:
-        self._stream = stream
+        self.stream = stream
         self.size = size
 
     def read(self) -> bytes:
@@ -62,7 +62,7 @@ class UnreadBody:
 
     def _read(self, size: int) -> bytes:
         try:
-            return self._stream.read(size)
+            return self.stream.read(size)
         except OSError:
             raise client_gone() from None
 
@@ -70,6 +70,10 @@ class UnreadBody:
 def client_gone() -> RequestError:
     """For what nobody waits for: seen in the metrics alone."""
     return RequestError(contract.CLIENT_GONE, "The client has gone.")
+
+
+def _no_decoder(body: bytes | bytearray, content_type: str) -> Any:
+    raise NotImplementedError("this runner decodes no bodies")
 
 
 @dataclass
@@ -86,7 +90,8 @@ class Context(ToolkitContext):
     For runners: received is the time.monotonic() at which nginx had the whole request; unread the seconds it
     then waited to be read. stages takes the seconds spent in each stage, for the answer's Server-Timing.
     hand_over is to be called before anything that takes long, so that another thread reads the next request
-    meanwhile. client_gone tells whether nobody waits for the answer any more.
+    meanwhile. client_gone tells whether nobody waits for the answer any more. decode reads a body by its
+    content type as the built-in decoders do.
     """
 
     request_id: str
@@ -102,6 +107,7 @@ class Context(ToolkitContext):
     stages: dict[str, float] = field(default_factory=dict)
     hand_over: Callable[[], None] = lambda: None
     client_gone: Callable[[], bool] = lambda: False
+    decode: Callable[[bytes | bytearray, str], Any] = _no_decoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from longshore_runtime import contract, problem
 _SMALL_BYTES = 64 * 1024
 _BEGINNING = f"POST {contract.INVOCATIONS} HTTP/1.1\r\n".encode()
 _END = b"\r\n\r\n"
-_NOT_PLAIN = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_CONNECTION"))
+_NOT_PLAIN = frozenset(
+    ("HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_CONNECTION", "HTTP_CONTENT_ENCODING")
+)
 _NAMES_REMEMBERED = 1024  # of headers: clients choose them
 _MOST_HEADERS = 100  # with more, gunicorn refuses
 

@@ -13,7 +13,7 @@ from longshore_runtime import contract, logs, problem
 from longshore_runtime.runners.base import Runner, UnreadBody
 from longshore_runtime.runners.model.item import Steps
 from longshore_runtime.runners.model.queue import ModelQueue
-from longshore_runtime.serving import execution_parameters
+from longshore_runtime.serving import content_coding, execution_parameters
 from longshore_runtime.serving.predictor import Predictor, Reply, problem_reply, request_id_of
 from longshore_runtime.settings import Settings
 
@@ -25,7 +25,7 @@ def create_app(runner: Runner, settings: Settings) -> Flask:
     """The application. Its wsgi_app answers POST /invocations ahead of Flask's dispatch: see HotPath."""
     app = Flask("longshore", static_folder=None)
     app.logger = logs.get(app.name)
-    predictor = Predictor(runner)
+    predictor = Predictor(runner, settings.max_payload_mb * 2**20)
     # Only the model runner can take more than one at a time in a worker.
     parameters = execution_parameters.compute(settings, getattr(runner, "at_once", 1))
 
@@ -90,7 +90,9 @@ class HotPath:
             and not self._hooked()
         ):
             stream, size = environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0)
-            body = stream.read() if size < _LARGE else UnreadBody(stream, size)
+            # What is compressed may be large, too.
+            small = size < _LARGE and (not size or content_coding.HEADER not in environ)
+            body = stream.read() if small else UnreadBody(stream, size)
             reply = self._predictor.answer(environ, body)
             start_response(f"{reply.status} {problem.phrase(reply.status)}", reply.headers)
             return (reply.body,)

@@ -20,7 +20,7 @@ from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.base import Answer, Context, Runner, UnreadBody
 from longshore_runtime.runners.model.item import Item, Steps, through
 from longshore_runtime.runners.model.queue import ModelQueue
-from longshore_runtime.serving import blackbox, client, metrics
+from longshore_runtime.serving import blackbox, client, content_coding, metrics
 from longshore_runtime.serving.turns import turns
 
 log = logs.get("predictor")
@@ -49,11 +49,13 @@ class Reply(NamedTuple):
 class Predictor:
     """Answers through a runner that has been loaded.
 
-    queue: that of the model runner; None with one that has none.
+    queue: that of the model runner; None with one that has none. body_max: how many bytes a compressed body
+    may decompress to.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, body_max: int = contract.PAYLOAD_MAX_MB * 2**20) -> None:
         self._runner = runner
+        self._body_max = body_max
         # Only the model runner has them.
         self._invoke_unread: Callable[[UnreadBody, Context], Answer]
         self._invoke_unread = getattr(runner, "invoke_unread", self._read_and_invoke)
@@ -87,7 +89,7 @@ class Predictor:
         status = 500
         metrics.begin()
         try:
-            reply = yield from self._answer(body, context)
+            reply = yield from self._answer(body, environ.get(content_coding.HEADER), context)
             status = reply.status
         finally:
             seconds = monotonic() - began + context.unread
@@ -99,11 +101,13 @@ class Predictor:
         reply.headers.append(("Server-Timing", _server_timing(context.stages, seconds)))
         return reply
 
-    def _answer(self, body: bytes | UnreadBody, context: Context) -> Steps[Reply]:
+    def _answer(self, body: bytes | UnreadBody, coding: str | None, context: Context) -> Steps[Reply]:
         request_id = context.request_id
         if not body:
             return Reply(204, [(contract.HEADER_INFERENCE_ID, request_id)], b"")
         try:
+            if coding is not None:
+                body = content_coding.decoded(body, coding, self._body_max)
             if isinstance(body, UnreadBody):
                 return _reply(self._invoke_unread(body, context), context)
             if self._steps is None:

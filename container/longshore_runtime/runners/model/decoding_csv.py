@@ -28,39 +28,66 @@ csv.field_size_limit(contract.PAYLOAD_MAX_MB * 2**20)
 Table = tuple[npt.NDArray[Any], tuple[str, ...] | None]  # the rows, and the names in the header
 
 _NUMBER_CHARACTERS = b"0123456789+-.eE \t"
-_CHUNK = 2**20  # bytes read by orjson at a time, so that a large body is not held as Python numbers
-# What float() would take for 1_000, and what could be a number at all.
+_CHUNK = 2**18  # bytes read by orjson at a time, so that a large body is not held as Python numbers
+# What float() would take for 1_000.
 _UNDERSCORED = re.compile(rb"[0-9\x80-\xff]_[0-9\x80-\xff]")
-_LIKE_A_NUMBER = re.compile(r"\s*[-+]?[\d.ni]", re.IGNORECASE)
+# From here on float64 does not have every integer.
+_ROUNDED_FROM = 2.0**53
+_INTEGER = re.compile(r"\s*[-+]?\d+\s*")
+
+# Whether the first row is a header.
+PRESENT, ABSENT, GUESS = "present", "absent", "guess"
+_HEADER_PARAMETER = {"present": PRESENT, "true": PRESENT, "absent": ABSENT, "false": ABSENT}
+# Texts that begin with a letter and stand for a missing value, a number or a boolean: no column's name.
+_NO_NAMES = frozenset((
+    "na", "n/a", "nan", "nat", "null", "none", "nil", "missing", "unknown", "undefined", "empty", "void",
+    "inf", "infinity", "true", "false", "yes", "no",
+))  # fmt: skip
+
+
+def header(parameter: str) -> str:
+    """Return what a Content-Type's parameter `header` says; ValueError for a value that it cannot have."""
+    try:
+        return _HEADER_PARAMETER[parameter.lower()]
+    except KeyError:
+        raise ValueError(
+            "the parameter header of the Content-Type must be present, absent, true or false"
+        ) from None
 
 
 def read(body: bytes, header: str) -> Table:
     """Read CSV in UTF-8, without a byte order mark, as an array (rows, columns).
 
-    float64 where every field is a number or, beside numbers, empty (NaN); else dtype object, each
-    field a str. A number is what float() reads, without underscores. Empty lines are left out.
-    header: 'present' or 'absent' says whether the first row names the columns; where it is '', the
-    first row does if it has names and no number while a later row has a number.
-    Raises ValueError naming the line where a row cannot be read or is ragged; UnicodeDecodeError.
+    float64 where every field is a number or, beside numbers, empty (NaN). If an integer among the numbers is
+    none that float64 has (some above 2**53), dtype object: float, and int for those integers. If a field is
+    text, dtype object, each field a str. A number is what float() reads, without underscores. Empty lines are
+    left out.
+
+    Args:
+        header: PRESENT, ABSENT, or GUESS: the first row is a header only if it can hardly be a record. That
+            is if all other rows are numbers, and it has two or more names, all different, each of which
+            begins with a letter and is no usual text for a missing value or a boolean.
+
+    Raises:
+        ValueError: names the line where a row cannot be read or is ragged.
+        UnicodeDecodeError: the body is not UTF-8.
     """
-    if header not in ("", "present", "absent"):
-        raise ValueError("the parameter header of the Content-Type must be present or absent")
     plain = body.replace(b"\r\n", b"\n") if b"\r" in body else body
     return _plain_csv(plain, header) or _any_csv(body, header)
 
 
 def _plain_csv(body: bytes, header: str) -> Table | None:
     """Rows of plain numbers, below a header or without one; None for everything else."""
-    if header != "present" and (numbers := _plain_numbers(body)) is not None:
+    if header != PRESENT and (numbers := _plain_numbers(body)) is not None:
         return numbers, None
     first_line, _, rest = body.partition(b"\n")
-    if header == "absent" or b"\0" in first_line or (numbers := _plain_numbers(rest)) is None:
+    if header == ABSENT or b"\0" in first_line or (numbers := _plain_numbers(rest)) is None:
         return None
     try:
         names = next(csv.reader([first_line.decode()], strict=True))
     except (csv.Error, UnicodeDecodeError):
         return None
-    if len(names) != numbers.shape[1] or not (header == "present" or _could_be_header(names)):
+    if len(names) != numbers.shape[1] or not (header == PRESENT or _must_be_header(names)):
         return None
     return numbers, tuple(names)
 
@@ -85,7 +112,18 @@ def _plain_numbers(body: bytes) -> npt.NDArray[np.float64] | None:
             start = end + 1
     except orjson.JSONDecodeError:  # a field is empty, or a number that JSON has not: +1, 01, .5
         return None
-    return numbers.reshape(rows, columns) if filled else None
+    if not filled or _has_large(numbers):
+        return None
+    return numbers.reshape(rows, columns)
+
+
+def _has_large(numbers: npt.NDArray[np.float64]) -> bool:
+    """Whether a number is so large that float64 may not have it."""
+    if len(numbers) < 64:
+        few = numbers.tolist()
+        return bool(max(few) >= _ROUNDED_FROM or min(few) <= -_ROUNDED_FROM)
+    # As functions these are faster than as methods.
+    return bool(np.maximum.reduce(numbers) >= _ROUNDED_FROM or np.minimum.reduce(numbers) <= -_ROUNDED_FROM)
 
 
 def _any_csv(body: bytes, header: str) -> Table:
@@ -98,21 +136,23 @@ def _any_csv(body: bytes, header: str) -> Table:
     first = next(rows, None)
     if first is None:
         raise ValueError("it holds no row")
-    in_doubt = not header and _could_be_header(first)
-    headed = header == "present" or in_doubt
-    number = _number if _UNDERSCORED.search(body) else float
-    numbers = _numbers(rows if headed else itertools.chain([first], rows), len(first), number)
-    if numbers is not None and (len(numbers) or not in_doubt):
-        return numbers, tuple(first) if headed else None
+    headed = header == PRESENT or (header == GUESS and _must_be_header(first))
+    names = tuple(first) if headed else None
+    width = len(first)
+    if not headed:
+        rows = itertools.chain([first], rows)
+    del first  # a row may be as large as the body
+    numbers = _numbers(rows, width, _number if _UNDERSCORED.search(body) else float)
+    if numbers is not None and (len(numbers) or header == PRESENT):
+        return _exact(numbers, _fields(body, headed)), names
 
-    fields = list(itertools.chain.from_iterable(_rows(body)))
-    if in_doubt:
-        headed = _holds_number(itertools.islice(fields, len(first), None))
-    if headed:
-        del fields[: len(first)]
-    texts = np.empty(len(fields), dtype=object)
-    texts[:] = fields
-    return texts.reshape(-1, len(first)), tuple(first) if headed else None
+    headed = header == PRESENT
+    texts = np.fromiter(_fields(body, headed), dtype=object)
+    return texts.reshape(-1, width), names if headed else None
+
+
+def _fields(body: bytes, headed: bool) -> Iterator[str]:
+    return itertools.chain.from_iterable(itertools.islice(_rows(body), int(headed), None))
 
 
 def _rows(body: bytes) -> Iterator[list[str]]:
@@ -152,7 +192,9 @@ def _numbers(
             except ValueError:
                 return None
             found = found or any(map(str.strip, row))
-    return np.array(values).reshape(-1, width) if found or not values else None
+    if not values:
+        return np.empty((0, width))
+    return np.frombuffer(values).reshape(-1, width) if found else None
 
 
 def _number(field: str) -> float:
@@ -162,16 +204,30 @@ def _number(field: str) -> float:
     return float(field)
 
 
-def _holds_number(fields: Iterable[str]) -> bool:
-    for field in filter(_LIKE_A_NUMBER.match, fields):
-        try:
-            _number(field)
-        except ValueError:
-            continue
-        return True
-    return False
+def _exact(numbers: npt.NDArray[np.float64], fields: Iterable[str]) -> npt.NDArray[Any]:
+    """The numbers in these fields, those integers as int that float64 does not have."""
+    large = np.abs(numbers) >= _ROUNDED_FROM
+    if not large.any():
+        return numbers
+    data: npt.NDArray[Any] = numbers
+    for place, text in zip(np.flatnonzero(large), itertools.compress(fields, large.flat), strict=True):
+        # Compared as Python's numbers, since numpy would round the integer first.
+        if _INTEGER.fullmatch(text) and (integer := _integer(text)) != float(numbers.flat[place]):
+            if data is numbers:
+                data = numbers.astype(object)
+            data.flat[place] = integer
+    return data
 
 
-def _could_be_header(row: list[str]) -> bool:
-    """Whether a first row has names and no number; one of empty fields only is a row of missing values."""
-    return any(map(str.strip, row)) and not _holds_number(row)
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"an integer has {len(text.strip())} digits, which is too many") from None
+
+
+def _must_be_header(row: list[str]) -> bool:
+    """Whether a first row, above rows of numbers only, is made of names as no record is."""
+    if len(row) < 2 or len(set(row)) < len(row):
+        return False
+    return all(name[:1].isalpha() and name.strip().casefold() not in _NO_NAMES for name in row)

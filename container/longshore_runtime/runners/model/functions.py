@@ -34,6 +34,7 @@ class UserCode:
     default_accept: str | None = None
     # Whatever the file has by this name: it is looked at where it is asked for.
     example: Any = None
+    csv_header: Any = None
 
 
 def optional(module: ModuleType, name: str, parameters: tuple[str, ...], unsupported: int) -> Function | None:

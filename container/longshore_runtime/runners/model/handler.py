@@ -14,7 +14,7 @@ from typing import Any
 
 from longshore_runtime.errors import StartError
 from longshore_runtime.runners.base import Context
-from longshore_runtime.runners.model import decoding, media, refusals
+from longshore_runtime.runners.model import media, refusals
 from longshore_runtime.runners.model.functions import Function, UserCode
 
 
@@ -58,7 +58,7 @@ def _classes(module: ModuleType) -> list[type[Any]]:
 def _decode(body: bytes, content_type: str, context: Context) -> Any:
     kind = media.parse(content_type).type or media.JSON
     if kind == media.JSON:
-        return decoding.decode(body, content_type or media.JSON).data
+        return context.decode(body, content_type or media.JSON).data
     if kind.startswith("text/"):
         return body.decode(errors="replace")
     return body

@@ -5,7 +5,8 @@ accept) optional. SageMaker's: model_fn(model_dir), with input_fn, predict_fn, o
 optional (toolkit.py), or a handler of the model servers behind them (handler.py). A function may take one
 argument more, the request's Context.
 
-Either may have `example`, a request's body and content type: see MODEL_SERVER_GOLDEN_REQUEST.
+Either may have `example`, a request's body and content type: see MODEL_SERVER_GOLDEN_REQUEST; and
+`csv_header`, True or False: whether the first row of a CSV body names the columns.
 
 In both, predict_batch(model, items) takes the place of predict: items are the decoded data of several
 requests, and it returns a prediction for each. It may take their Contexts as one argument more.
@@ -46,7 +47,8 @@ def load(settings: Settings, program_dir: Path) -> UserCode:
         code = toolkit.of_handler(path, module, settings.default_accept)
     else:
         code = _own(path, module)
-    return replace(code, example=getattr(module, "example", None))
+    csv_header = getattr(module, "csv_header", None)
+    return replace(code, example=getattr(module, "example", None), csv_header=csv_header)
 
 
 def find(settings: Settings, program_dir: Path) -> tuple[Path, Path]:

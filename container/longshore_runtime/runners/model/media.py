@@ -1,5 +1,7 @@
 """Media types: the ones this runtime reads and writes, their other names, and what an Accept header asks for.
 
+A header that would take milliseconds to read is refused: RequestError, 431.
+
 Headers repeat from request to request, so what they mean is remembered: for a bounded number of
 them, each of bounded length, because callers choose the keys.
 """
@@ -15,6 +17,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from werkzeug.http import parse_list_header, parse_options_header
+
+from longshore_runtime.errors import RequestError
 
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
@@ -44,6 +48,8 @@ SUPPORTED = (JSON, JSON_LINES, CSV, NPY) + (ARROW_TYPES if ARROW_INSTALLED else 
 
 _REMEMBERED = 256  # headers
 LONGEST_REMEMBERED = 1024  # characters, the longest SageMaker passes on (A14)
+_LONGEST = 4096
+_RANGES_MAX = 100  # of an Accept header; a browser sends some 10
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 _RANGE = re.compile(rf"{_TOKEN}/{_TOKEN}")
@@ -60,7 +66,11 @@ def remember(read: Callable[[str], _Meaning]) -> Callable[[str], _Meaning]:
 
     @wraps(read)
     def look_up(header: str) -> _Meaning:
-        return remembered(header) if len(header) <= LONGEST_REMEMBERED else read(header)
+        if len(header) <= LONGEST_REMEMBERED:
+            return remembered(header)
+        if len(header) > _LONGEST:
+            raise RequestError(431, f"The Accept or the Content-Type is longer than {_LONGEST} characters.")
+        return read(header)
 
     return look_up
 
@@ -114,6 +124,8 @@ def rank(accept: str, offered: tuple[str, ...]) -> tuple[str, ...]:
 @remember
 def _ranges(accept: str) -> tuple[tuple[str, float], ...]:
     """The well-formed ranges of an Accept header with their q, most wanted first."""
+    if accept.count(",") >= _RANGES_MAX:
+        raise RequestError(431, f"The Accept has more than {_RANGES_MAX} media ranges. Send fewer.")
     ranges = []
     for item in parse_list_header(accept):
         name, params = parse_options_header(item)

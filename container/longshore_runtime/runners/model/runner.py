@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence, Sized
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,7 +19,15 @@ from longshore_runtime import logs, once
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.model_settings import CONCURRENCY_MAX
 from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
-from longshore_runtime.runners.model import batching, decoding, encoding, loader, media, metrics, results
+from longshore_runtime.runners.model import (
+    batching,
+    decoding_settings,
+    encoding,
+    loader,
+    media,
+    metrics,
+    results,
+)
 from longshore_runtime.runners.model.calls import Calls, Token
 from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.item import Item, Steps, gone, through
@@ -64,6 +74,7 @@ class ModelRunner:
     def load(self) -> None:
         self._code = loader.load(self._settings, self._program_dir)
         self.example = self._code.example
+        self._decoder = decoding_settings.decoder(self._settings, self._code.csv_header, self._code.path)
         self._default_accept = self._settings.default_accept or self._code.default_accept
         self._model = self._code.load(self._settings.model_dir)
         model = self._settings.model
@@ -84,6 +95,8 @@ class ModelRunner:
             gate=self._gate,
         )
         self._room = Room(model.max_bodies_mb * 2**20)
+        # Only a request that has room for its body asks for this: so no two can wait for each other.
+        self._memory = Room(self._decoder.memory)
         self.at_once = concurrency * most
 
     def look(self) -> Step | None:
@@ -100,6 +113,7 @@ class ModelRunner:
     def steps(self, body: bytes, context: Context) -> Steps[Answer]:
         """The same in two steps: it yields its item, and wants to go on when that is settled."""
         deadline = self._admit(context)
+        context.decode = self._decoder
         try:
             return (yield from self._answer(*self._decode(body, context), context, deadline))
         finally:
@@ -110,8 +124,11 @@ class ModelRunner:
         deadline = self._admit(context)
         began = monotonic()
         try:
-            with self._room.hold(body.size, context, deadline):
+            with ExitStack() as held:
+                held.enter_context(self._room.hold(body.size, context, deadline))
                 context.stages["queue"] = monotonic() - began
+                charge = lambda size: held.enter_context(self._memory.hold(size, context, deadline))  # noqa: E731
+                context.decode = partial(self._decoder, charge=charge)
                 # Held by no variable of ours, so that a body goes when it is decoded.
                 steps = self._answer(*self._decode(self._read(body, context), context), context, deadline)
                 return through(steps, self.queue.settle)
@@ -123,7 +140,7 @@ class ModelRunner:
         if monotonic() - context.received > _OLD_SECONDS and context.client_gone():
             raise gone()
         deadline = context.received + self._patience
-        self.queue.admit(deadline, self._room.waiting)
+        self.queue.admit(deadline, self._room.waiting + self._memory.waiting)
         return deadline
 
     def _read(self, body: UnreadBody, context: Context) -> bytes | bytearray:
@@ -202,7 +219,7 @@ class ModelRunner:
             data = self._code.decode(body, context.content_type, context)
             if data is not NotImplemented:
                 return data, _count(data)
-        decoded = decoding.decode(body, context.content_type)
+        decoded = context.decode(body, context.content_type)
         context.columns = decoded.columns
         return decoded.data, decoded.records
 
@@ -256,9 +273,7 @@ def _allowed_by(model: object) -> int:
 def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
     """Say which settings do nothing for want of predict_batch: one line, of whichever process loads first."""
     names = ", ".join(settings.model.set_for_batches)
-    if not names:
-        return
-    if not once.first(settings.run_dir, "idle_settings"):
+    if not names or not once.first(settings.run_dir, "idle_settings"):
         return
     log.warning(
         "%s: set, but without effect: %s has no predict_batch, and each request is computed alone."

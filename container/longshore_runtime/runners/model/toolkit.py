@@ -16,7 +16,7 @@ import numpy as np
 
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.runners.base import Context
-from longshore_runtime.runners.model import decoding, encoding, flask_context, functions, handler, media, npz
+from longshore_runtime.runners.model import encoding, flask_context, functions, handler, media, npz
 from longshore_runtime.runners.model.functions import Function, UserCode
 
 # A file with one of them, and without a load(), is a script for SageMaker.
@@ -137,7 +137,7 @@ def _default_input(body: bytes, sent: str, context: Context) -> Any:
     kind = media.parse(content_type).type
     if kind == npz.TYPE:
         return npz.read(body)
-    decoded = decoding.decode(body, content_type)
+    decoded = context.decode(body, content_type)
     context.columns = decoded.columns
     return _array(decoded.data) if media.canonical(kind) == media.JSON else decoded.data
 
