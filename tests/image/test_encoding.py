@@ -47,7 +47,7 @@ pa: Any = importlib.import_module("pyarrow")
         ("application/*", "text/csv", None, media.JSON),
         ("image/png, text/csv", "", None, CSV_ANSWER),
         ("application/vnd.apache.parquet", "", None, media.PARQUET),
-        ("x/y," * 2000 + "text/csv", "text/csv", None, CSV_ANSWER),
+        ("x/y," * 90 + "text/csv", "text/csv", None, CSV_ANSWER),
     ],
 )
 def test_an_answer_has_the_type_asked_for_or_the_default_or_the_requests_own(
@@ -83,7 +83,7 @@ def test_an_accept_that_cannot_be_satisfied_is_a_406_naming_what_can() -> None:
     assert media.NPY not in can
     assert refusal([1], "*/*;q=0")
     assert refusal([1], "nonsense")
-    assert len(refusal([1], "x/" + "y" * 5000).detail) < 500
+    assert len(refusal([1], "x/" + "y" * 4000).detail) < 500
 
 
 @pytest.mark.parametrize("raw", [b"\x89PNG", bytearray(b"\x89PNG"), memoryview(b"\x89PNG")])
