@@ -130,7 +130,7 @@ def test_output_fn_may_return_any_object_that_the_built_in_encoders_take(tmp_pat
         assert server.post('"array"', "application/json", Accept="text/csv").text == "0.5\n"
         for name, text in (("pair", "1,2\n"), ("text pair", "1\n")):
             answer = server.post(f'"{name}"', "application/json")
-            assert (answer.text, answer.headers["Content-Type"]) == (text, "text/csv")
+            assert (answer.text, answer.headers["Content-Type"].partition(";")[0]) == (text, "text/csv")
         assert server.post('"response"', "application/json").json() == {"own": 1}
-        for name in ("unwritable pair", "object", "none"):
-            assert server.post(f'"{name}"', "application/json").status_code == 500
+        for name, status in (("unwritable pair", 406), ("object", 500), ("none", 500)):
+            assert server.post(f'"{name}"', "application/json").status_code == status

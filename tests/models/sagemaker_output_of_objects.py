@@ -9,7 +9,7 @@ def model_fn(model_dir):
 
 
 def predict_fn(data, model):
-    return data.tolist()
+    return str(data)
 
 
 def output_fn(prediction, accept):
