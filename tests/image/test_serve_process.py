@@ -9,6 +9,8 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import CHECKOUT, Server, alive, wait_until
 
 
@@ -95,3 +97,12 @@ def test_serve_needs_the_python_of_the_environment_only(tmp_path: Path) -> None:
     command = (sys.executable, str(CHECKOUT / "container" / "serve"))
     with Server(tmp_path, "rowsum", command=command, PYTHONPATH="", MODEL_SERVER_WORKERS=1) as server:
         assert server.post(b"1,2\n", "text/csv").text == "3.0\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the environment of another user's processes is root's to read")
+def test_nginx_has_no_secrets_in_its_environment(tmp_path: Path) -> None:
+    """Its workers run as a user whose processes can read it."""
+    secrets = {"AWS_SECRET_ACCESS_KEY": "secret-key", "TOKEN": "secret-token"}
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, **secrets) as server:
+        for pid in server.pids("nginx"):
+            assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()

@@ -33,8 +33,6 @@ class Children:
         folder: Path,
         environ: Mapping[str, str],
         *,
-        stdin: int = subprocess.DEVNULL,
-        stdout: int | None = None,
         user: pwd.struct_passwd | None = None,
     ) -> None:
         """Start this program in this folder, as this user where one is given."""
@@ -45,8 +43,7 @@ class Children:
             command,
             cwd=folder,
             env=environ,
-            stdin=stdin,
-            stdout=stdout,
+            stdin=subprocess.DEVNULL,
             process_group=0,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
             user=None if user is None else user.pw_uid,

@@ -167,4 +167,6 @@ class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is publish
 
 
 if __name__ == "__main__":
+    # To a pipe Python would write in blocks of 8 KB: what the model prints would come minutes later.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     Application("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()

@@ -63,14 +63,20 @@ class MetricsPage:
     """The numbers of one run of serve; page() is for any thread.
 
     user: who the workers are, None where they are who we are. ready: the pids of those that serve.
+    dropped_lines: how many lines of the log have been dropped.
     """
 
     def __init__(
-        self, run_dir: Path, user: pwd.struct_passwd | None, ready: Callable[[], Iterable[int]]
+        self,
+        run_dir: Path,
+        user: pwd.struct_passwd | None,
+        ready: Callable[[], Iterable[int]],
+        dropped_lines: Callable[[], int] = int,
     ) -> None:
         self.folder = folder_of(run_dir)
         self._ended = run_dir / _ENDED_NAME  # where no worker can write
         self._ready = ready
+        self._dropped_lines = dropped_lines
         self._refused = tallies.Tally(run_dir / tallies.REFUSED)
         self._own = {status: tallies.Tally(run_dir / name) for status, name in tallies.OWN.items()}
         self._deaths = dict.fromkeys(CAUSES, 0)
@@ -133,6 +139,11 @@ class MetricsPage:
             "longshore_workers_resident_memory_bytes",
             "Resident memory of the workers that take requests, summed.",
             sum(map(_resident_bytes, ready)),
+        )
+        yield CounterMetricFamily(
+            "longshore_log_lines_dropped",
+            "Lines of the log that were dropped because nobody read them.",
+            self._dropped_lines(),
         )
 
     def _fold(self) -> None:

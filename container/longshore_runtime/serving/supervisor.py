@@ -17,7 +17,6 @@ import logging
 import os
 import pwd
 import select
-import shutil
 import signal
 import sys
 import tempfile
@@ -64,6 +63,13 @@ class Supervisor:
         """Serve until something ends it. Raises StartError where the start is not possible."""
         golden.refuse_missing(self._settings)
         nginx.refuse_taken_port(self._settings)
+        self._streams = streams.Streams()
+        try:
+            return self._run()
+        finally:
+            self._streams.end()
+
+    def _run(self) -> int:
         with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as folder:
             self._run_dir = Path(folder)
             self._run_dir.chmod(0o755)  # the workers may be another user
@@ -83,13 +89,15 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
-        streams.append_to_files()
         proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
         self._metrics = MetricsPage(
-            self._run_dir, self._worker_user, lambda: self._generations.serving.health.ready
+            self._run_dir,
+            self._worker_user,
+            lambda: self._generations.serving.health.ready,
+            self._streams.dropped,
         )
         self._generations = Generations(self._generation, self._children, leave_seconds)
         # Only now, when gunicorn imports what it needs: a start waits for that, and not for this.
@@ -102,10 +110,7 @@ class Supervisor:
         if os.geteuid() == 0:
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
         command = nginx.command(self._run_dir, user)
-        access_log = self._access_log()
-        self._children.spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
-        if access_log is not None:
-            os.close(access_log)  # so that cat ends when nginx does
+        self._children.spawn("nginx", command, self._run_dir, nginx.environment(self._environ))
         log.info(
             "starting on %s:%d: %d %s workers, %d s a request, bodies up to %d MB, as %s",
             self._settings.host,
@@ -150,16 +155,6 @@ class Supervisor:
             return user, None
         return user, user
 
-    def _access_log(self) -> int | None:
-        """The stdout for nginx: None for our own; where nginx cannot open that, a pipe that cat passes on."""
-        if streams.stdout_can_be_opened():
-            return None
-        reading, writing = os.pipe()
-        cat = shutil.which("cat") or "/bin/cat"
-        self._children.spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
-        os.close(reading)
-        return writing
-
     # Serve
 
     def _serve(self) -> int:
@@ -175,8 +170,8 @@ class Supervisor:
                 serving.health.drain()
                 self._children.kill(serving.name)  # nothing in it is worth a gentle end
                 return self._stop(code)
-            if (code_of_other := self._code_of_first_exit()) is not None:
-                return self._stop(code_of_other)
+            if (code_of_nginx := self._code_of_nginx()) is not None:
+                return self._stop(code_of_nginx)
             if self._signals:
                 return self._drain()
             self._generations.step()
@@ -200,7 +195,7 @@ class Supervisor:
             if (failure := serving.failure(self._children)) is not None:
                 log.error("%s: ending the rest", failure[1])
                 return self._stop(failure[0])
-            if (code := self._code_of_first_exit()) is not None:
+            if (code := self._code_of_nginx()) is not None:
                 return self._stop(code)
             seconds = time.monotonic() - began
             if not reloaded and seconds > _REFUSE_SECONDS:
@@ -223,9 +218,8 @@ class Supervisor:
 
     def _stop(self, code: int) -> int:
         """End every child, gunicorn first, so that nginx can still answer for it; returns code."""
-        # The access log's cat ends by itself, with nginx.
         order = [(generation.name, int(signal.SIGTERM)) for generation in self._generations.all]
-        for name, number in (*order, ("nginx", signal.SIGQUIT), ("access log", 0)):
+        for name, number in (*order, ("nginx", signal.SIGQUIT)):
             deadline = time.monotonic() + _STOP_SECONDS
             self._children.signal(name, number)
             while self._children.runs(name) and time.monotonic() < deadline and len(self._signals) < 2:
@@ -234,14 +228,13 @@ class Supervisor:
         log.info("stopped, exit code %d", code)
         return code
 
-    def _code_of_first_exit(self) -> int | None:
-        """The exit code where nginx or the access log has ended; gunicorn's end is its generation's."""
-        for name in ("nginx", "access log"):
-            if name in self._children.exited:
-                code = self._children.exited[name]
-                log.error("%s ended by %s: ending the rest", name, deaths.cause(code))
-                return deaths.exit_code(code)
-        return None
+    def _code_of_nginx(self) -> int | None:
+        """The exit code where nginx has ended; gunicorn's end is its generation's."""
+        if "nginx" not in self._children.exited:
+            return None
+        code = self._children.exited["nginx"]
+        log.error("nginx ended by %s: ending the rest", deaths.cause(code))
+        return deaths.exit_code(code)
 
     def _wait(self, seconds: float | None) -> None:
         """Wait for a signal, an exit or an event, at most so many seconds, and take in all there is."""
