@@ -55,6 +55,7 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
     worker.box = blackbox.BlackBox()
     worker.told_to_end = False
+    server.starting = worker
 
 
 def post_fork(server: Any, worker: Any) -> None:

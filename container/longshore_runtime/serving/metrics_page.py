@@ -80,6 +80,7 @@ class MetricsPage:
         self._refused = tallies.Tally(run_dir / tallies.REFUSED)
         self._own = {status: tallies.Tally(run_dir / name) for status, name in tallies.OWN.items()}
         self._deaths = dict.fromkeys(CAUSES, 0)
+        self._failed_starts = 0
         self._load_seconds = 0.0
         self._mutex = threading.Lock()  # nothing is counted twice, or not at all, while it moves
         for folder in (self.folder, self._ended):
@@ -94,6 +95,10 @@ class MetricsPage:
     def died(self, cause: str) -> None:
         """A worker has died of one of CAUSES; another one takes its place."""
         self._deaths[cause] += 1
+
+    def start_failed(self) -> None:
+        """A worker could not start, after others had been ready."""
+        self._failed_starts += 1
 
     def fold(self) -> None:
         """Take over what processes that have ended have counted, and remove their files."""
@@ -132,6 +137,11 @@ class MetricsPage:
         for cause, times in self._deaths.items():
             deaths.add_metric([cause], times)
         yield deaths
+        yield CounterMetricFamily(
+            "longshore_worker_start_failures",
+            "Workers that could not start or load after others had been ready.",
+            self._failed_starts,
+        )
         yield GaugeMetricFamily(
             "longshore_model_load_seconds", "How long the last load of the model took.", self._load_seconds
         )

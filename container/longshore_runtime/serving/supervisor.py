@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from longshore_runtime import contract, machine, signals
 from longshore_runtime import settings as settings_module
+from longshore_runtime.errors import StartError
 from longshore_runtime.serving import deaths, draining, events, golden, nginx, privileges, streams
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.generation import Generation
@@ -89,7 +90,7 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
-        proxy_user, self._worker_user = self._users()
+        self._proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
@@ -101,13 +102,24 @@ class Supervisor:
         )
         self._generations = Generations(self._generation, self._children, leave_seconds)
         # Only now, when gunicorn imports what it needs: a start waits for that, and not for this.
-        from longshore_runtime.serving.health_server import HealthServer
+        from longshore_runtime.serving import health_server
 
-        health_server = HealthServer(
-            self._run_dir, lambda: self._generations.serving.health, self._metrics.page
-        )
+        proxy = None if self._proxy_user is None else self._proxy_user.pw_uid
+        answerers = [
+            health_server.Answerer(
+                self._run_dir / health_server.HEALTH_SOCKET,
+                lambda: health_server.ping(self._generations.serving.health),
+                proxy,
+            ),
+            health_server.Answerer(
+                self._run_dir / health_server.METRICS_SOCKET,
+                lambda: health_server.scrape(self._metrics.page),
+                proxy,
+            ),
+        ]
         user = None
         if os.geteuid() == 0:
+            proxy_user = self._proxy_user
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
         command = nginx.command(self._run_dir, user)
         self._children.spawn("nginx", command, self._run_dir, nginx.environment(self._environ))
@@ -123,7 +135,8 @@ class Supervisor:
         )
         for sentence in settings_module.unknown_names(self._environ):
             log.warning(sentence)
-        health_server.start()
+        for answerer in answerers:
+            answerer.start()
         if self._settings.emf_namespace is not None:
             from longshore_runtime.serving.emf import Emf  # which few have
 
@@ -134,9 +147,19 @@ class Supervisor:
         # A program may use all the memory and all the disk that there is: a task without room fails alone.
         resources = self._resources.why_not if self._settings.algorithm is None else lambda: None
         generation = Generation(
-            number, self._run_dir, self._settings, self._worker_user, resources, self._metrics
+            number,
+            self._run_dir,
+            self._settings,
+            self._worker_user,
+            self._proxy_user,
+            resources,
+            self._metrics,
         )
-        generation.start(self._children, self._program_dir, self._environ)
+        try:
+            generation.start(self._children, self._program_dir, self._environ)
+        except StartError:
+            generation.remove()
+            raise
         return generation
 
     def _users(self) -> tuple[pwd.struct_passwd | None, pwd.struct_passwd | None]:
