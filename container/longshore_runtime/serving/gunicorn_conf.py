@@ -33,6 +33,7 @@ graceful_timeout = 25
 # Longer than nginx keeps an idle connection: only nginx closes them, so no request meets a closing one.
 keepalive = 120
 control_socket_disable = True
+limit_request_line = 8190  # as long as nginx takes them
 # The parser in Python: the compiled one is not published for every Python this project runs on.
 http_parser = "python"
 
