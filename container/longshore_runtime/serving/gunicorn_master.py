@@ -209,12 +209,13 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         events.send(conf.run_dir, events.WorkerDied(worker.pid, cause))
         told, fields = deaths.story(why, worker.box)
         log.error("worker %d died: %s; %s", worker.pid, why, told, extra={"fields": fields})
+        if worker.box.ready_at is not None:
+            self._retries.at_once()
         if timed_out:
             return  # hanging is no crash: the next request may be answered
         if worker.box.ready_at is None and self._ever_ready:
             self._not_started(f"worker {worker.pid} died before it had loaded, of {why}", code)
             return
-        self._retries.at_once()
         if self._loop.died(self._answered(), worker.box.ready_at):
             done = "it had loaded" if worker.box.ready_at is None else "anything was answered"
             self._end_of_loop(code, f"crash loop: worker after worker died before {done}, the last of {why}")
