@@ -28,7 +28,7 @@ class ProcessLimit:
         if self._group is not None:
             (self._group / "pids.max").write_text("max" if to is None else str(to))
             return
-        for pid in server.pids(""):
+        for pid in (server.process.pid, *server.pids("")):
             _, hard = resource.prlimit(pid, resource.RLIMIT_NPROC)
             resource.prlimit(pid, resource.RLIMIT_NPROC, (hard if to is None else to, hard))
 
