@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -106,6 +107,73 @@ def test_a_header_gunicorn_cannot_take_is_400_as_json(describe: Server) -> None:
     status, headers, body = raw(describe, request)
     assert (status, headers["content-type"]) == (400, PROBLEM)
     assert b"X-ODD" in body.upper()
+    problem = json.loads(body)
+    assert problem["request_id"] == headers["x-amzn-sagemaker-inference-id"]
+    assert "x-longshore-unreadable" not in headers
+
+
+@pytest.mark.parametrize(
+    "line", [b"A /invocations HTTP/1.1", b"POST /invocations?\xff\xfe HTTP/1.1"], ids=["method", "query"]
+)
+def test_a_400_of_the_workers_own_parser_has_the_requests_id(describe: Server, line: bytes) -> None:
+    status, headers, body = raw(describe, line + b"\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    assert (status, headers["content-type"]) == (400, PROBLEM)
+    problem = json.loads(body)
+    assert problem["detail"].startswith("The request cannot be read: Invalid HTTP ")
+    assert problem["request_id"] == headers["x-amzn-sagemaker-inference-id"]
+
+
+def test_a_line_that_nginx_takes_is_taken_by_the_worker(describe: Server) -> None:
+    line = b"POST /invocations?" + b"a" * 8000 + b" HTTP/1.1"
+    assert raw(describe, line + b"\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")[0] in (200, 415)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/%69nvocations",
+            "//invocations",
+            "/./invocations",
+            "/x/../invocations",
+            "/ping/%2e%2e/invocations",
+        ),
+        *("/invocations#fragment", "/invocations/", "/INVOCATIONS", "//ping", "/p%69ng", "//metrics"),
+        *("/%6detrics", "/./metrics", "//execution-parameters", "/%65xecution-parameters"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_spelling_of_a_path_is_404(describe: Server, method: str, path: str) -> None:
+    request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    status, headers, _ = raw(describe, request.encode())
+    assert (status, headers["content-type"]) == (404, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    "target", ["/ping?x=1", "http://host/ping", "/metrics?x", "/execution-parameters?a=b"]
+)
+def test_a_query_and_an_absolute_address_are_the_same_path(describe: Server, target: str) -> None:
+    assert raw(describe, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())[0] == 200
+
+
+@pytest.mark.parametrize("line", ["POST /nowhere", "PUT /ping", "POST /metrics", "POST /%69nvocations"])
+@pytest.mark.parametrize("chunks", [b'5\n"abc"\r\n0\r\n\r\n', b"z\r\n"], ids=["bare line feed", "no length"])
+def test_an_error_within_an_error_is_json_too(describe: Server, line: str, chunks: bytes) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    status, headers, body = raw(describe, head + chunks)
+    assert (status, headers["content-type"]) == (400, PROBLEM)
+    assert json.loads(body)["request_id"] == headers["x-amzn-sagemaker-inference-id"]
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/nowhere"])
+@pytest.mark.parametrize("coding", ["cow", ":Chunked"])
+def test_a_body_too_large_of_an_unknown_coding_is_an_error_as_json(
+    describe: Server, path: str, coding: str
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4294967301\r\nTransfer-Encoding: {coding}"
+    status, headers, _ = raw(describe, f"{head}\r\n\r\n".encode())
+    assert status in (400, 413)
+    assert headers["content-type"] == PROBLEM
 
 
 def test_an_answer_carries_the_callers_inference_id(describe: Server) -> None:

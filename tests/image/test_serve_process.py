@@ -6,8 +6,12 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support.server import CHECKOUT, Server, alive, wait_until
 
@@ -95,3 +99,36 @@ def test_serve_needs_the_python_of_the_environment_only(tmp_path: Path) -> None:
     command = (sys.executable, str(CHECKOUT / "container" / "serve"))
     with Server(tmp_path, "rowsum", command=command, PYTHONPATH="", MODEL_SERVER_WORKERS=1) as server:
         assert server.post(b"1,2\n", "text/csv").text == "3.0\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the environment of another user's processes is root's to read")
+def test_nginx_has_no_secrets_in_its_environment(tmp_path: Path) -> None:
+    """Its workers run as a user whose processes can read it."""
+    secrets: dict[str, Any] = {"AWS_SECRET_ACCESS_KEY": "secret-key", "TOKEN": "secret-token"}
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, **secrets) as server:
+        for pid in server.pids("nginx"):
+            assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to become another user is root's")
+@pytest.mark.parametrize("runner", ["model", "algorithm"])
+def test_no_other_user_can_connect_to_a_socket_of_the_server(tmp_path: Path, runner: str) -> None:
+    """Neither to a worker's, past nginx and the headers that it sets, nor to those of /ping and /metrics."""
+    as_program = {"ALGORITHM_COMMAND": "true", "GRAND_CHALLENGE_S3_ENDPOINT_URL": "http://127.0.0.1:1"}
+    variables: dict[str, Any] = {} if runner == "model" else {"RUNNER": "algorithm", **as_program}
+    with Server(tmp_path, "rowsum", MODEL_SERVER_WORKERS=1, **variables) as server:
+        sockets = sorted(map(str, server.temporary.glob("longshore-*/**/*.sock")))
+        names = {path.rpartition("/")[2] for path in sockets}
+        assert names >= {"0.sock", "predictor.sock", "health.sock", "metrics.sock", "events.sock"}
+        attempt = (
+            "import os, socket, sys\n"
+            "os.setgroups([]); os.setgid(12345); os.setuid(12345)\n"
+            "for path in sys.argv[1:]:\n"
+            "    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):\n"
+            "        try: socket.socket(socket.AF_UNIX, kind).connect(path)\n"
+            "        except PermissionError: continue\n"
+            "        print(path)\n"
+        )
+        told = subprocess.run([sys.executable, "-c", attempt, *sockets], capture_output=True, text=True)
+        assert (told.stdout, told.stderr) == ("", "")
+        assert server.get("/execution-parameters").status_code in (200, 404), "nginx can"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from longshore_runtime import machine
+from longshore_runtime.errors import StartError
 
 _LOOK_AGAIN_SECONDS = 0.01
 _PR_SET_PDEATHSIG = 1
@@ -33,26 +34,28 @@ class Children:
         folder: Path,
         environ: Mapping[str, str],
         *,
-        stdin: int = subprocess.DEVNULL,
-        stdout: int | None = None,
         user: pwd.struct_passwd | None = None,
     ) -> None:
-        """Start this program in this folder, as this user where one is given."""
+        """Start this program in this folder, as this user where one is given. Raises StartError."""
         # In a process group of its own, so that Ctrl-C at a terminal reaches the supervisor alone. Not in a
         # session: where nothing else groups processes, Linux shares the processors among sessions first, and
         # nginx waited 0.1 s for its turn beside workers that compute (docs/architecture.md).
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environ,
-            stdin=stdin,
-            stdout=stdout,
-            process_group=0,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
-            user=None if user is None else user.pw_uid,
-            group=None if user is None else user.pw_gid,
-            extra_groups=None if user is None else [],
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, which takes no lock
+                user=None if user is None else user.pw_uid,
+                group=None if user is None else user.pw_gid,
+                extra_groups=None if user is None else [],
+            )
+        except OSError as error:
+            raise StartError(
+                name, f"cannot be started: {error.strerror}.", "Raise the limits of processes and memory."
+            ) from None
         self._pids[name] = process.pid
         process.returncode = 0  # reap() waits for it: Popen must not
 

@@ -93,11 +93,12 @@ class OomKills:
 
 
 class CrashLoop:
-    """Counts deaths in a row between which nobody answered anything."""
+    """Counts deaths in a row between which nobody answered anything: while loading, and later."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        self._row = 0
+        self._loading = 0
+        self._serving = 0
         self._answered = 0
 
     def died(self, answered: int, ready_at: float | None) -> bool:
@@ -106,7 +107,14 @@ class CrashLoop:
         ready_at: as BlackBox has it. A single request that crashes whoever gets it makes no loop while others
         are answered, and neither does a worker that dies once a day.
         """
-        old = ready_at is not None and time.monotonic() - ready_at > _YOUNG_SECONDS
-        self._row = 0 if old or answered > self._answered else self._row + 1
-        self._answered = answered
-        return self._row >= self._workers * (_DEATHS_LOADING if ready_at is None else _DEATHS_SERVING)
+        if answered > self._answered:
+            self._answered = answered
+            self._loading = self._serving = 0
+            return False
+        if ready_at is None:
+            self._loading += 1
+            return self._loading >= self._workers * _DEATHS_LOADING
+        self._loading = 0  # this one had loaded
+        old = time.monotonic() - ready_at > _YOUNG_SECONDS
+        self._serving = 0 if old else self._serving + 1
+        return self._serving >= self._workers * _DEATHS_SERVING

@@ -1,7 +1,7 @@
 """What the gunicorn processes tell the supervisor: one small datagram each, over a unix socket.
 
 From a worker: WorkerReady, LoadFailed, WorkerHealth, WorkerDrained. From gunicorn's master, which sees
-the death of a worker whatever killed it: WorkerGone, WorkerDied, CrashLoop.
+the death of a worker whatever killed it: WorkerGone, WorkerDied, StartFailed, CrashLoop.
 """
 
 from __future__ import annotations
@@ -49,6 +49,11 @@ class LoadFailed:
 
 
 @dataclass(frozen=True)
+class StartFailed:
+    """A worker could not start after others had been ready; another one is started later."""
+
+
+@dataclass(frozen=True)
 class WorkerGone:
     """A worker has ended, for whatever reason."""
 
@@ -90,7 +95,16 @@ class CrashLoop:
     message: str
 
 
-Event = WorkerReady | LoadFailed | WorkerGone | WorkerDied | WorkerHealth | WorkerDrained | CrashLoop
+Event = (
+    WorkerReady
+    | LoadFailed
+    | StartFailed
+    | WorkerGone
+    | WorkerDied
+    | WorkerHealth
+    | WorkerDrained
+    | CrashLoop
+)
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 _TYPES = {kind: get_type_hints(kind) for kind in _KINDS.values()}
 

@@ -25,7 +25,10 @@ LINK_NAME = "workers"
 
 
 class Generation:
-    """The number-th gunicorn of this run, as this user, or as the supervisor's own where there is none."""
+    """The number-th gunicorn of this run, as this user, or as the supervisor's own where there is none.
+
+    proxy: the user of nginx's workers, None where that is the supervisor's own.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Generation:
         run_dir: Path,
         settings: Settings,
         user: pwd.struct_passwd | None,
+        proxy: pwd.struct_passwd | None,
         resources: Callable[[], str | None],
         metrics: MetricsPage,
     ) -> None:
@@ -46,11 +50,16 @@ class Generation:
         self._load_failure: str | None = None
         self._crash_loop: events.CrashLoop | None = None
         self._oom = deaths.OomKills()
+        self._serves = False
+        self.ever_complete = False  # whether every worker has been ready at one time
         self.folder = run_dir / f"g{number}"
-        self.folder.mkdir()
-        self.folder.chmod(0o755)
-        if user is not None:
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        # Only nginx may connect to the sockets in it: other clients could forge the headers that nginx sets.
+        self.folder.mkdir(mode=0o700)
+        if (owner := user or proxy) is not None:
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+        if user is None and not os.access(self.folder, os.W_OK | os.X_OK):  # root without CAP_DAC_OVERRIDE
+            os.chown(self.folder, os.geteuid(), -1)
+            self.folder.chmod(0o755)
         draining.prepare(self.folder)
         self.receiver = events.Receiver(self.folder, user)
 
@@ -78,6 +87,7 @@ class Generation:
         link = self._run_dir / f"{LINK_NAME}.new"
         link.symlink_to(self.folder.name)
         link.replace(self._run_dir / LINK_NAME)
+        self._serves = True
 
     def take_in(self) -> None:
         """All that the processes have told since."""
@@ -85,6 +95,7 @@ class Generation:
             match event:
                 case events.WorkerReady():
                     self.health.worker_ready(event.pid)
+                    self.ever_complete = self.ever_complete or self.ready
                     self._metrics.loaded(event.model_seconds)
                     log.info("worker %d has loaded in %.2f s", event.pid, event.seconds)
                 case events.WorkerGone():
@@ -96,8 +107,12 @@ class Generation:
                     self.health.worker_health(event.pid, event.why_not)
                 case events.WorkerDrained():
                     self.drained.add(event.pid)
+                case events.LoadFailed() if self._serves and self.health.ever_ready:
+                    log.error("worker %d could not load, the others go on: %s", event.pid, event.message)
                 case events.LoadFailed():
                     self._load_failure = self._load_failure or event.message
+                case events.StartFailed():
+                    self._metrics.start_failed()
                 case events.CrashLoop():
                     self._crash_loop = event
 

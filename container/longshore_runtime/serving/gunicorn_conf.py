@@ -34,6 +34,7 @@ graceful_timeout = 25
 # Longer than nginx keeps an idle connection: only nginx closes them, so no request meets a closing one.
 keepalive = 120
 control_socket_disable = True
+limit_request_line = 8190  # as long as nginx takes them
 # The parser in Python: the compiled one is not published for every Python this project runs on.
 http_parser = "python"
 
@@ -58,6 +59,7 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
     worker.box = blackbox.BlackBox()
     worker.told_to_end = False
+    server.starting = worker
 
 
 def post_fork(server: Any, worker: Any) -> None:

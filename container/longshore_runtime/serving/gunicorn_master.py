@@ -24,7 +24,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from longshore_runtime import descriptors, logs, machine
-from longshore_runtime.serving import deaths, events, forking, golden, loading, metrics_page
+from longshore_runtime.serving import deaths, events, forking, golden, loading, metrics_page, retries
 from longshore_runtime.serving import gunicorn_conf as conf
 from longshore_runtime.serving.hangs import Hangs
 
@@ -41,8 +41,11 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         self._oom = deaths.OomKills()
         self._hangs = Hangs(conf.run_dir, conf.serve_settings.timeout, self.kill_worker)
         self._loop = deaths.CrashLoop(self.cfg.workers)
+        self._retries = retries.Retries()
         self._answered_by_the_dead = 0
+        self._ever_ready = False
         self._giving_up = False
+        self.starting: Any = None  # the worker that is about to be forked: see gunicorn_conf.pre_fork
 
     def start(self) -> None:
         """Listen, and load the model where the workers are to share it: requests wait on the socket."""
@@ -104,7 +107,34 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         self._oom.look()
         if conf.serve_settings.algorithm is None:  # a task has a time limit of its own
             self._hangs.look(self.WORKERS)
+        if self._serving() >= self.num_workers:
+            self._retries.worked()
         super().murder_workers()
+
+    def spawn_workers(self) -> None:
+        if self._retries.due:
+            super().spawn_workers()
+
+    def spawn_worker(self) -> int | None:
+        """Start a worker. Where none can be forked, others that serve go on."""
+        if not self._retries.due:
+            return None
+        self.starting = None
+        try:
+            return int(super().spawn_worker())
+        except OSError as error:  # here in the master alone: the child always ends by SystemExit
+            if self.starting is not None:
+                self.starting.tmp.close()
+                self.starting.box.close()
+            message = f"a worker could not be started: {error.strerror}"
+            self._look_who_is_ready()
+            if not self._ever_ready:
+                told = f"serve: {message}. Raise the limits of processes and memory."
+                events.send(conf.run_dir, events.LoadFailed(self.pid, told))
+                self._give_up(events.LOAD_FAILED_CODE)
+                return None
+            self._not_started(message, events.LOAD_FAILED_CODE)
+            return None
 
     def reap_workers(self) -> None:
         for pid, code in machine.reaped():
@@ -119,20 +149,50 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         if worker.aborted and code == -signal.SIGKILL:
             # It may have been killed while it showed its stacks, in the middle of a line: ours are whole.
             descriptors.write_to_stderr(b"\n")
-        if code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None:
-            self._give_up(code)  # it has said why itself
-            return
-        if box.trying_since is not None and worker.aborted:
+        self._look_who_is_ready(worker)
+        too_late = box.trying_since is not None and worker.aborted
+        if too_late:
+            code = events.LOAD_FAILED_CODE
             message = f"{golden.too_late(conf.serve_settings)} Its stacks are above."
             events.send(conf.run_dir, events.LoadFailed(worker.pid, message))
-            self._give_up(events.LOAD_FAILED_CODE)
-            return
-        self._answered_by_the_dead += box.answered
         # worker.aborted: gunicorn had not heard from it, and asked it to end.
         timed_out = box.timed_out or worker.aborted
-        if timed_out or not (worker.told_to_end and code in (0, -signal.SIGTERM, -signal.SIGKILL)):
+        if too_late or (code in (self.WORKER_BOOT_ERROR, self.APP_LOAD_ERROR) and box.ready_at is None):
+            if self._ever_ready:
+                self._not_started(f"worker {worker.pid} could not load", code)
+            else:
+                self._give_up(code)  # it has said why itself
+        elif timed_out or not (worker.told_to_end and code in (0, -signal.SIGTERM, -signal.SIGKILL)):
+            self._answered_by_the_dead += box.answered
             self._mourn(worker, code, timed_out)
+        else:
+            self._answered_by_the_dead += box.answered
         box.close()
+
+    def _serving(self) -> int:
+        """Return how many workers have loaded and live."""
+        return sum(worker.box.ready_at is not None for worker in self.WORKERS.values())
+
+    def _look_who_is_ready(self, *dead: Any) -> None:
+        """Note whether any worker has ever been ready. dead: one that is no longer in WORKERS."""
+        workers = (*self.WORKERS.values(), *dead)
+        self._ever_ready = self._ever_ready or any(one.box.ready_at is not None for one in workers)
+
+    def _not_started(self, message: str, code: int) -> None:
+        """Try again later, unless no worker serves and start after start has failed."""
+        events.send(conf.run_dir, events.StartFailed())
+        if self._loop.died(self._answered(), None) and not self._serving():
+            self._end_of_loop(code, f"crash loop: no worker serves, and start after start failed: {message}")
+            return
+        seconds = self._retries.failed()
+        log.error("%s; %d workers serve, the next start is in %.0f s", message, self._serving(), seconds)
+
+    def _end_of_loop(self, code: int, message: str) -> None:
+        events.send(conf.run_dir, events.CrashLoop(deaths.exit_code(code), message))
+        self.num_workers = 0  # the supervisor ends this process
+
+    def _answered(self) -> int:
+        return self._answered_by_the_dead + sum(int(other.box.answered) for other in self.WORKERS.values())
 
     def _give_up(self, code: int) -> None:
         """End, with this exit code. Those that are buried meanwhile have nothing to add."""
@@ -147,14 +207,16 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn is published without ty
         events.send(conf.run_dir, events.WorkerDied(worker.pid, cause))
         told, fields = deaths.story(why, worker.box)
         log.error("worker %d died: %s; %s", worker.pid, why, told, extra={"fields": fields})
+        if worker.box.ready_at is not None:
+            self._retries.at_once()
         if timed_out:
             return  # hanging is no crash: the next request may be answered
-        answered = self._answered_by_the_dead + sum(other.box.answered for other in self.WORKERS.values())
-        if self._loop.died(answered, worker.box.ready_at):
+        if worker.box.ready_at is None and self._ever_ready:
+            self._not_started(f"worker {worker.pid} died before it had loaded, of {why}", code)
+            return
+        if self._loop.died(self._answered(), worker.box.ready_at):
             done = "it had loaded" if worker.box.ready_at is None else "anything was answered"
-            message = f"crash loop: worker after worker died before {done}, the last of {why}"
-            events.send(conf.run_dir, events.CrashLoop(deaths.exit_code(code), message))
-            self.num_workers = 0  # the supervisor ends this process
+            self._end_of_loop(code, f"crash loop: worker after worker died before {done}, the last of {why}")
 
 
 class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is published without types
@@ -165,4 +227,6 @@ class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is publish
 
 
 if __name__ == "__main__":
+    # To a pipe Python would write in blocks of 8 KB: what the model prints would come minutes later.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     Application("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()

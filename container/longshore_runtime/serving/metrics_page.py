@@ -62,17 +62,24 @@ class MetricsPage:
     """The numbers of one run of serve; page() is for any thread.
 
     user: who the workers are, None where they are who we are. ready: the pids of those that serve.
+    dropped_lines: how many lines of the log have been dropped.
     """
 
     def __init__(
-        self, run_dir: Path, user: pwd.struct_passwd | None, ready: Callable[[], Iterable[int]]
+        self,
+        run_dir: Path,
+        user: pwd.struct_passwd | None,
+        ready: Callable[[], Iterable[int]],
+        dropped_lines: Callable[[], int] = int,
     ) -> None:
         self.folder = folder_of(run_dir)
         self._ended = run_dir / _ENDED_NAME  # where no worker can write
         self._ready = ready
+        self._dropped_lines = dropped_lines
         self._refused = tallies.Tally(run_dir / tallies.REFUSED)
         self._own = {status: tallies.Tally(run_dir / name) for status, name in tallies.OWN.items()}
         self._deaths = dict.fromkeys(CAUSES, 0)
+        self._failed_starts = 0
         self._load_seconds = 0.0
         self._mutex = threading.Lock()  # nothing is counted twice, or not at all, while it moves
         for folder in (self.folder, self._ended):
@@ -87,6 +94,10 @@ class MetricsPage:
     def died(self, cause: str) -> None:
         """A worker has died of one of CAUSES; another one takes its place."""
         self._deaths[cause] += 1
+
+    def start_failed(self) -> None:
+        """A worker could not start, after others had been ready."""
+        self._failed_starts += 1
 
     def fold(self) -> None:
         """Take over what processes that have ended have counted, and remove their files."""
@@ -125,6 +136,11 @@ class MetricsPage:
         for cause, times in self._deaths.items():
             deaths.add_metric([cause], times)
         yield deaths
+        yield CounterMetricFamily(
+            "longshore_worker_start_failures",
+            "Workers that could not start or load after others had been ready.",
+            self._failed_starts,
+        )
         yield GaugeMetricFamily(
             "longshore_model_load_seconds", "How long the last load of the model took.", self._load_seconds
         )
@@ -132,6 +148,11 @@ class MetricsPage:
             "longshore_workers_resident_memory_bytes",
             "Resident memory of the workers that take requests, summed.",
             sum(map(_resident_bytes, ready)),
+        )
+        yield CounterMetricFamily(
+            "longshore_log_lines_dropped",
+            "Lines of the log that were dropped because nobody read them.",
+            self._dropped_lines(),
         )
 
     def _fold(self) -> None:

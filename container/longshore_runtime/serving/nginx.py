@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shutil
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from longshore_runtime.errors import StartError
@@ -20,6 +21,7 @@ _CONNECTIONS = 4096
 # Of /invocations: each takes two connections while no worker has read it, and others want some, too.
 _REQUESTS = 1500
 _OTHER_FILES = 64
+_VARIABLES = ("PATH", "TZ", "TZDIR", "LANG", "LD_LIBRARY_PATH", "LD_PRELOAD")
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -43,6 +45,11 @@ def command(run_dir: Path, user: tuple[str, str] | None) -> list[str]:
     if user is not None:
         directives += f" user {' '.join(user)};"
     return [program(), "-p", f"{run_dir}/", "-c", str(run_dir / CONF_NAME), "-g", directives]
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what nginx needs of the environment. Another user's processes can read that: no secrets."""
+    return {name: environ[name] for name in _VARIABLES if name in environ}
 
 
 def _files() -> int:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from longshore_runtime import logs
+from longshore_runtime.errors import StartError
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.generation import Generation
 
@@ -76,12 +77,15 @@ class Generations:
                 self._switch(self._loading)
         if self._leaving is not None:
             self._let_go(self._leaving)
-        if self._asked and self._leaving is None and self.serving.ready:
+        if self._asked and self._leaving is None and self.serving.ever_complete:
             self._asked = False
             self.abandon()
             self._number += 1
             log.info("SIGHUP: loading the model anew")
-            self._loading = self._make(self._number)
+            try:
+                self._loading = self._make(self._number)
+            except (StartError, OSError) as error:  # no process can be started, or the disk is full
+                log.error("the reload failed; the model loaded before goes on serving. %s", error)
 
     def abandon(self) -> None:
         """End the gunicorn that loads, where one does."""

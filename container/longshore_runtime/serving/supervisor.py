@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import pwd
 import select
-import shutil
 import signal
 import sys
 import tempfile
@@ -25,8 +24,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import contract, logs, machine, signals
+from longshore_runtime import contract, descriptors, logs, machine, signals
 from longshore_runtime import settings as settings_module
+from longshore_runtime.errors import StartError
 from longshore_runtime.serving import deaths, draining, events, golden, nginx, privileges, streams
 from longshore_runtime.serving.children import Children
 from longshore_runtime.serving.generation import Generation
@@ -63,6 +63,13 @@ class Supervisor:
         """Serve until something ends it. Raises StartError where the start is not possible."""
         golden.refuse_missing(self._settings)
         nginx.refuse_taken_port(self._settings)
+        self._streams = streams.Streams()
+        try:
+            return self._run()
+        finally:
+            self._streams.end()
+
+    def _run(self) -> int:
         with tempfile.TemporaryDirectory(prefix="longshore-", ignore_cleanup_errors=True) as folder:
             self._run_dir = Path(folder)
             self._run_dir.chmod(0o755)  # the workers may be another user
@@ -82,29 +89,39 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
-        streams.append_to_files()
-        proxy_user, self._worker_user = self._users()
+        self._proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS
         self._metrics = MetricsPage(
-            self._run_dir, self._worker_user, lambda: self._generations.serving.health.ready
+            self._run_dir,
+            self._worker_user,
+            lambda: self._generations.serving.health.ready,
+            self._streams.dropped,
         )
         self._generations = Generations(self._generation, self._children, leave_seconds)
         # Only now, when gunicorn imports what it needs: a start waits for that, and not for this.
-        from longshore_runtime.serving.health_server import HealthServer
+        from longshore_runtime.serving import health_server
 
-        health_server = HealthServer(
-            self._run_dir, lambda: self._generations.serving.health, self._metrics.page
-        )
+        proxy = None if self._proxy_user is None else self._proxy_user.pw_uid
+        answerers = [
+            health_server.Answerer(
+                self._run_dir / health_server.HEALTH_SOCKET,
+                lambda: health_server.ping(self._generations.serving.health),
+                proxy,
+            ),
+            health_server.Answerer(
+                self._run_dir / health_server.METRICS_SOCKET,
+                lambda: health_server.scrape(self._metrics.page),
+                proxy,
+            ),
+        ]
         user = None
         if os.geteuid() == 0:
+            proxy_user = self._proxy_user
             user = ("root", "root") if proxy_user is None else privileges.name_and_group(proxy_user)
         command = nginx.command(self._run_dir, user)
-        access_log = self._access_log()
-        self._children.spawn("nginx", command, self._run_dir, self._environ, stdout=access_log)
-        if access_log is not None:
-            os.close(access_log)  # so that cat ends when nginx does
+        self._children.spawn("nginx", command, self._run_dir, nginx.environment(self._environ))
         log.info(
             "starting on %s:%d: %d %s workers, %d s a request, bodies up to %d MB, as %s",
             self._settings.host,
@@ -117,7 +134,8 @@ class Supervisor:
         )
         for sentence in settings_module.unknown_names(self._environ):
             log.warning(sentence)
-        health_server.start()
+        for answerer in answerers:
+            answerer.start()
         if self._settings.emf_namespace is not None:
             from longshore_runtime.serving.emf import Emf  # which few have
 
@@ -128,9 +146,19 @@ class Supervisor:
         # A program may use all the memory and all the disk that there is: a task without room fails alone.
         resources = self._resources.why_not if self._settings.algorithm is None else lambda: None
         generation = Generation(
-            number, self._run_dir, self._settings, self._worker_user, resources, self._metrics
+            number,
+            self._run_dir,
+            self._settings,
+            self._worker_user,
+            self._proxy_user,
+            resources,
+            self._metrics,
         )
-        generation.start(self._children, self._program_dir, self._environ)
+        try:
+            generation.start(self._children, self._program_dir, self._environ)
+        except StartError:
+            generation.remove()
+            raise
         return generation
 
     def _users(self) -> tuple[pwd.struct_passwd | None, pwd.struct_passwd | None]:
@@ -149,16 +177,6 @@ class Supervisor:
             return user, None
         return user, user
 
-    def _access_log(self) -> int | None:
-        """The stdout for nginx: None for our own; where nginx cannot open that, a pipe that cat passes on."""
-        if streams.stdout_can_be_opened():
-            return None
-        reading, writing = os.pipe()
-        cat = shutil.which("cat") or "/bin/cat"
-        self._children.spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
-        os.close(reading)
-        return writing
-
     # Serve
 
     def _serve(self) -> int:
@@ -168,14 +186,14 @@ class Supervisor:
             if (failure := serving.failure(self._children)) is not None:
                 code, message = failure
                 if serving.could_not_load:
-                    sys.stderr.write(f"{message}\n")  # in one go: the workers write there, too
+                    descriptors.write_to_stderr(f"{message}\n".encode(errors="backslashreplace"))  # in one go
                 else:
                     log.error("%s: ending the rest", message)
                 serving.health.drain()
                 self._children.kill(serving.name)  # nothing in it is worth a gentle end
                 return self._stop(code)
-            if (code_of_other := self._code_of_first_exit()) is not None:
-                return self._stop(code_of_other)
+            if (code_of_nginx := self._code_of_nginx()) is not None:
+                return self._stop(code_of_nginx)
             if self._signals:
                 return self._drain()
             self._generations.step()
@@ -199,7 +217,7 @@ class Supervisor:
             if (failure := serving.failure(self._children)) is not None:
                 log.error("%s: ending the rest", failure[1])
                 return self._stop(failure[0])
-            if (code := self._code_of_first_exit()) is not None:
+            if (code := self._code_of_nginx()) is not None:
                 return self._stop(code)
             seconds = time.monotonic() - began
             if not reloaded and seconds > _REFUSE_SECONDS:
@@ -222,9 +240,8 @@ class Supervisor:
 
     def _stop(self, code: int) -> int:
         """End every child, gunicorn first, so that nginx can still answer for it; returns code."""
-        # The access log's cat ends by itself, with nginx.
         order = [(generation.name, int(signal.SIGTERM)) for generation in self._generations.all]
-        for name, number in (*order, ("nginx", signal.SIGQUIT), ("access log", 0)):
+        for name, number in (*order, ("nginx", signal.SIGQUIT)):
             deadline = time.monotonic() + _STOP_SECONDS
             self._children.signal(name, number)
             while self._children.runs(name) and time.monotonic() < deadline and len(self._signals) < 2:
@@ -233,14 +250,13 @@ class Supervisor:
         log.info("stopped, exit code %d", code)
         return code
 
-    def _code_of_first_exit(self) -> int | None:
-        """The exit code where nginx or the access log has ended; gunicorn's end is its generation's."""
-        for name in ("nginx", "access log"):
-            if name in self._children.exited:
-                code = self._children.exited[name]
-                log.error("%s ended by %s: ending the rest", name, deaths.cause(code))
-                return deaths.exit_code(code)
-        return None
+    def _code_of_nginx(self) -> int | None:
+        """The exit code where nginx has ended; gunicorn's end is its generation's."""
+        if "nginx" not in self._children.exited:
+            return None
+        code = self._children.exited["nginx"]
+        log.error("nginx ended by %s: ending the rest", deaths.cause(code))
+        return deaths.exit_code(code)
 
     def _wait(self, seconds: float | None) -> None:
         """Wait for a signal, an exit or an event, at most so many seconds, and take in all there is."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
-from longshore_runtime import descriptors, logs, problem
+from longshore_runtime import descriptors, logs
 from longshore_runtime.serving import blackbox, events, fullness, response
 from longshore_runtime.serving.threads import ThreadWorker
 
@@ -56,23 +56,23 @@ class Ours:
         """Answer on the connection `client`, which gunicorn closes afterwards.
 
         nginx refuses nearly all that cannot be parsed; what it lets through, a control character in a
-        header for example, gunicorn would answer with a page of HTML.
+        header for example, gunicorn would answer with a page of HTML. The request's id is not known here:
+        nginx, which has it, is sent to a place of its own and makes the answer there.
         """
         # A header that the answer was to carry is not the caller's doing.
         ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
         if isinstance(exc, ParseException) and not ours:
-            status, detail = 400, f"The request cannot be read: {exc}."
+            place, why = "/unreadable", re.sub(r"[^ !#-[\]-~]", "?", str(exc))[:200]
             log.warning("refused a request that cannot be read: %.300s", exc)
         else:
-            status, detail = 500, "The server failed on this request; the container's log says how."
+            place, why = "/failed", ""
             log.error("a request failed outside the application", exc_info=exc)
-        body = problem.body(status, detail)
         head = (
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
-            f"Content-Type: {problem.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n"
+            f"X-Accel-Redirect: {place}\r\nX-Longshore-Unreadable: {why}\r\n\r\n"
         )
         with contextlib.suppress(OSError):  # the client may have gone
-            util.write_nonblock(client, head.encode() + body)
+            util.write_nonblock(client, head.encode())
 
 
 class _NeverStandard:

@@ -6,10 +6,10 @@ caller's mistake (400), and nothing in a body is ever run, unpickled or believed
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from longshore_runtime import logs
 from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.model import (
     decoding_arrow,
@@ -21,7 +21,7 @@ from longshore_runtime.runners.model import (
 )
 from longshore_runtime.runners.model.decoding_text import not_utf_8, unreadable, utf_8
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 # The memory that smaller bodies take decoded is not estimated: it is at most some 10 MB each.
 ESTIMATED_FROM = 2**18

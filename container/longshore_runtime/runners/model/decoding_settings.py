@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
-from longshore_runtime import machine, once
+from longshore_runtime import logs, machine, once
 from longshore_runtime.errors import StartError
 from longshore_runtime.runners.model import decoding_csv
 from longshore_runtime.runners.model.decoding import Decoder
 from longshore_runtime.settings import Settings
 
-log = logging.getLogger("model")
+log = logs.get("model")
 
 _LEAST_MEMORY = 64 * 2**20
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import html
-import logging
 import re
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
 
+from longshore_runtime import logs
 from longshore_runtime.runners.algorithm.outcome import TaskError
 from longshore_runtime.runners.algorithm.s3.checksums import of_etag
 from longshore_runtime.runners.algorithm.s3.client import S3, FileRange, Response, S3Error, foreign, retry
 from longshore_runtime.runners.algorithm.s3.origin import names_request
 
-_log = logging.getLogger("task")
+_log = logs.get("task")
 
 GONE = "NoSuchUpload"  # an S3Error's code: all parts have to be sent again
 WRONG = "WrongPart"  # an S3Error's code, ours
