@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from longshore_runtime import contract, logs
+from longshore_runtime import contract, hiding, logs
 from longshore_runtime import settings as settings_module
 from longshore_runtime.errors import StartError
 
@@ -57,6 +57,7 @@ def invoke() -> int:
         logs.configure(settings.log_level)
         if settings.algorithm is None:
             raise StartError("RUNNER", "it is not 'algorithm', but only that runs tasks.", "Unset it.")
+        hiding.hide()
         return batch.run(settings.algorithm, given)
     except StartError as error:
         print(f"invoke: {error}", file=sys.stderr)

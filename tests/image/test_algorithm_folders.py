@@ -198,7 +198,7 @@ def test_a_folder_above_that_is_not_ours_keeps_the_input_from_being_a_link(place
 
 def test_folders_that_cannot_be_made_ready_fail_the_task(place: Path) -> None:
     def ask() -> list[str]:
-        (place / "tasks" / "output").mkdir()
+        (place / "tasks" / "work").mkdir()
         (place / "tasks").chmod(0o555)
         told = []
         for layout in (folders.own(place / "tasks", NOBODY_ELSE), fixed(place, linked=True)):
@@ -211,7 +211,7 @@ def test_folders_that_cannot_be_made_ready_fail_the_task(place: Path) -> None:
 
     assert as_normal_user(ask) == [
         "internal: The task's folders could not be made: Permission denied.",
-        "internal: The folders /tasks/input and /tasks/output could not be made ready: Permission denied.",
+        "internal: The output folder /tasks/output could not be made ready: Permission denied.",
     ]
 
 

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import contract, machine, signals
+from longshore_runtime import contract, hiding, machine, signals
 from longshore_runtime import settings as settings_module
 from longshore_runtime.serving import deaths, draining, events, golden, nginx, privileges, streams
 from longshore_runtime.serving.children import Children
@@ -83,6 +83,8 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
+        if self._settings.algorithm is not None:
+            hiding.hide()  # from the program, which may be of our own user
         streams.append_to_files()
         proxy_user, self._worker_user = self._users()
         nginx.prepare(self._run_dir, self._program_dir, self._settings)

@@ -14,6 +14,7 @@ import contextvars
 import errno
 import logging
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -32,8 +33,10 @@ from longshore_runtime.runners.algorithm.archives import archive
 from longshore_runtime.runners.algorithm.folders import Folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program import modes, users
+from longshore_runtime.runners.algorithm.program.containment import Containment
 from longshore_runtime.runners.algorithm.program.process import how_it_ended
 from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
+from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
 from longshore_runtime.runners.algorithm.s3 import fetch, store
@@ -42,6 +45,8 @@ from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
 log = logging.getLogger("task")
 
 _MB = 1_000_000
+_CANNOT_RUN = 126  # a shell's code for what it may not run
+_DENIED = re.compile("permission denied|operation not permitted|read-only file system", re.IGNORECASE)
 
 
 @dataclass
@@ -73,14 +78,14 @@ class Algorithm:
     def __init__(self, settings: AlgorithmSettings, report: Callable[[str | None], None]) -> None:
         """Raises StartError where the settings name a user, a command or a folder that cannot be."""
         self._settings = settings
-        self._identity = users.parse(settings.user, settings.set_extra_groups)
+        self.containment = Containment(settings)
         self._work_dir = settings.work_dir or Path(tempfile.gettempdir())
         try:
             self._work_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"{self._work_dir} cannot be made: {error.strerror}."
             raise StartError("ALGORITHM_WORK_DIR", what, "Name another folder.") from None
-        self._mode = modes.choose(settings, self._identity, report)
+        self._mode = modes.choose(settings, self.containment, report)
         self.s3 = S3(settings.s3_endpoint_url)
 
     def start(self) -> None:
@@ -88,7 +93,9 @@ class Algorithm:
         os.umask(0o022)  # the program, which may be another user, reads what we make for it
         failure: str | None = "The server failed to start; its log says how."
         try:
-            setup.prepare(self._settings, self.s3, self._identity)
+            setup.prepare(self._settings, self.s3, self.containment.owner())
+            self.containment.start()
+            self._check_folders()
             self._mode.start()
             failure = None
         except StartError as error:
@@ -101,6 +108,18 @@ class Algorithm:
             ) from None
         finally:
             setup.leave_result(self._settings, self.s3, failure)
+
+    def _check_folders(self) -> None:
+        """Raises StartError for a folder that no task could use: better no start than failing tasks."""
+        settings, identity = self._settings, self._mode.identity()
+        setup.refuse_unusable("ALGORITHM_WORK_DIR", self._work_dir, identity)
+        fixed = {
+            "ALGORITHM_INPUT_PATH": settings.input_path,
+            "ALGORITHM_OUTPUT_PATH": settings.output_path,
+        }
+        for variable, folder in fixed.items():
+            if folder is not None:
+                setup.refuse_unusable(variable, folder, identity)
 
     def end(self) -> None:
         """Leave nothing behind: no program, and nothing in the folders that were filled."""
@@ -154,11 +173,12 @@ class Algorithm:
 
     def _perform(self, task: Task, place: int, stop: threading.Event, record: _Record) -> None:
         try:
-            with self._folders() as made:
+            identity = self._mode.identity()
+            with self._folders(identity) as made:
                 with record.stage("fetch"):
                     self._fetch(task, made, stop)
                 with record.stage("run"):
-                    self._run(task, place, made, stop, record)
+                    self._run(task, place, made, identity, stop, record)
                 with record.stage("store"):
                     record.outputs = self._store(task, made, stop)
             record.code, record.reason = 0, Reason.OK
@@ -174,14 +194,10 @@ class Algorithm:
             log.exception("the task failed")
             record.message = "The server failed on this task; its log says how."
 
-    def _folders(self) -> AbstractContextManager[Folders]:
+    def _folders(self, identity: Identity) -> AbstractContextManager[Folders]:
         settings = self._settings
-        if not settings.fixed_folders:
-            return folders.own(self._work_dir, self._identity)
         linked = settings.linked_input_parent if settings.use_linked_input else None
-        return folders.fixed(
-            self._work_dir, settings.input_path, settings.output_path, linked, self._identity
-        )
+        return folders.fixed(self._work_dir, settings.input_path, settings.output_path, linked, identity)
 
     def _fetch(self, task: Task, made: Folders, stop: threading.Event) -> None:
         most = self._settings.max_input_mb * _MB or None
@@ -200,7 +216,15 @@ class Algorithm:
             archive.unpack(file, target, name, unpack, stop)
             file.unlink()
 
-    def _run(self, task: Task, place: int, made: Folders, stop: threading.Event, record: _Record) -> None:
+    def _run(
+        self,
+        task: Task,
+        place: int,
+        made: Folders,
+        identity: Identity,
+        stop: threading.Event,
+        record: _Record,
+    ) -> None:
         seconds = task.seconds(self._settings.timeout_seconds)
         progress = Progress(self._mode.progress_file(made))
         gauge = metrics.progress.labels(place)
@@ -213,7 +237,7 @@ class Algorithm:
 
         context = contextvars.copy_context()  # so that these lines, too, tell whose they are
         with Watch(progress, lambda *now: context.run(tell, *now)):
-            ran = self._mode.run(task, made, seconds, stop)
+            ran = self._mode.run(task, made, identity, seconds, stop)
         record.last_stderr = ran.last_stderr
         record.code = ran.code or 1  # until the outputs are stored, too
         if ran.stopped:
@@ -227,7 +251,9 @@ class Algorithm:
             hint = " The machine may have run out of memory." if -ran.code == signal.SIGKILL else ""
             raise TaskError(Reason.SIGNAL, f"The program ended {how_it_ended(ran.code)}.{hint}")
         if ran.code > 0:
-            raise TaskError(Reason.EXIT, f"The program ended with code {ran.code}.")
+            was_denied = ran.code == _CANNOT_RUN or any(map(_DENIED.search, ran.last_stderr))
+            hint = users.hint(identity) if was_denied else ""
+            raise TaskError(Reason.EXIT, f"The program ended with code {ran.code}{hint}.")
 
     def _store(self, task: Task, made: Folders, stop: threading.Event) -> list[store.Stored]:
         name = task.result_key.removeprefix(task.prefix)

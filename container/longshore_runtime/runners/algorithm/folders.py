@@ -50,40 +50,47 @@ class Folders:
 @contextmanager
 def own(work_dir: Path, identity: Identity) -> Iterator[Folders]:
     """New folders below work_dir, removed at the end. Raises TaskError where they cannot be made."""
-    with ExitStack() as stack:
-        with _told("The task's folders could not be made"):
-            root, scratch = _root(work_dir, identity, stack)
-            inputs, output = root / "input", root / "output"
-            inputs.mkdir()
-            _readable(inputs)
-            output.mkdir()
-            _writable(output, identity)
-        yield Folders(input=inputs, output=output, fill=inputs, scratch=scratch, root=root)
+    with fixed(work_dir, None, None, None, identity) as made:
+        yield made
 
 
 @contextmanager
 def fixed(
-    work_dir: Path, input_path: Path, output_path: Path, linked_parent: Path | None, identity: Identity
+    work_dir: Path,
+    input_path: Path | None,
+    output_path: Path | None,
+    linked_parent: Path | None,
+    identity: Identity,
 ) -> Iterator[Folders]:
     """input_path and output_path, emptied before and after the task; scratch below work_dir.
 
-    With linked_parent, input_path becomes a link to a new folder there for the time of the task, where
-    it can: a mounted volume cannot, and is used as it is. A link or a file that lies in the place of
-    either is removed. Raises TaskError where the folders cannot be made ready.
+    None for either: a new folder below work_dir, removed at the end. With linked_parent, input_path becomes a
+    link to a new folder there for the time of the task, where it can: a mounted volume cannot, and is used as
+    it is. A link or a file that lies in the place of either is removed. Raises TaskError where the folders
+    cannot be made ready.
     """
     with ExitStack() as stack:
-        with _told(f"The folders {input_path} and {output_path} could not be made ready"):
-            root, scratch = _root(work_dir, identity, stack)
-            _make_empty(output_path)
-            stack.callback(_afterwards, _make_empty, output_path)
-            _writable(output_path, identity)
-            _make_empty(input_path)
-            stack.callback(_afterwards, _make_empty, input_path)
-            fill = _linked(input_path, linked_parent) if linked_parent else input_path
-            if fill != input_path:
+        root, scratch = _root(work_dir, identity, stack)
+        with _told(f"The output folder {output_path or ''} could not be made ready"):
+            output = _made_or_emptied(output_path, root / "output", stack)
+            _writable(output, identity)
+        with _told(f"The input folder {input_path or ''} could not be made ready"):
+            fill = inputs = _made_or_emptied(input_path, root / "input", stack)
+            if input_path is not None and linked_parent is not None:
+                fill = _linked(input_path, linked_parent)
+            if fill != inputs:
                 stack.callback(_afterwards, _remove, fill)
             _readable(fill)
-        yield Folders(input=input_path, output=output_path, fill=fill, scratch=scratch, root=root)
+        yield Folders(input=inputs, output=output, fill=fill, scratch=scratch, root=root)
+
+
+def _made_or_emptied(path: Path | None, new: Path, stack: ExitStack) -> Path:
+    if path is None:
+        new.mkdir()
+        return new
+    _make_empty(path)
+    stack.callback(_afterwards, _make_empty, path)
+    return path
 
 
 def place(input_folder: Path, relative_path: str) -> Path:
@@ -114,6 +121,27 @@ def place(input_folder: Path, relative_path: str) -> Path:
             f"The folder of the input {relative_path!r} cannot be made: {error.filename}: {error.strerror}.",
         ) from None
     return target
+
+
+def remove_owned(folder: Path, uid: int) -> None:
+    """Remove what lies in this folder and belongs to this user, whatever is in it.
+
+    Raises OSError as empty does.
+    """
+    try:
+        top = os.open(folder, os.O_RDONLY | _FOLDER)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        new_names = map(f".{secrets.token_hex(8)}-{{}}".format, itertools.count())
+        for name in os.listdir(top):  # noqa: PTH208
+            with suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=top, follow_symlinks=False).st_uid == uid:
+                    names = [name]
+                    while names:
+                        names += _without(names.pop(), top, new_names)
+    finally:
+        os.close(top)
 
 
 def empty(folder: Path) -> None:
@@ -199,14 +227,18 @@ def _entered(name: str, parent: int) -> int:
 
 def _root(work_dir: Path, identity: Identity, stack: ExitStack) -> tuple[Path, Path]:
     """A new folder for this task, removed when the stack unwinds, and its scratch folder."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp(prefix="task-", dir=work_dir))
-    stack.callback(_afterwards, _remove, root)
-    if os.geteuid() == 0:  # else the program is of our own user, and nobody else has to get in
-        root.chmod(0o755)
-    scratch = root / "scratch"
-    scratch.mkdir()
-    _writable(scratch, identity)
+    with _told("The task's folders could not be made"):
+        work_dir.mkdir(parents=True, exist_ok=True)
+        root = Path(tempfile.mkdtemp(prefix="task-", dir=work_dir))
+        stack.callback(_afterwards, _remove, root)
+        if identity.alone is not None:  # nobody else, and no other task, gets in
+            os.chown(root, -1, identity.alone.id)
+            root.chmod(0o750)
+        elif os.geteuid() == 0:  # else the program is of our own user, and nobody else has to get in
+            root.chmod(0o755)
+        scratch = root / "scratch"
+        scratch.mkdir()
+        _writable(scratch, identity)
     return root, scratch
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 import tempfile
 import threading
 from pathlib import Path
@@ -13,6 +15,7 @@ from longshore_runtime.errors import StartError
 from longshore_runtime.runners.algorithm import folders, result
 from longshore_runtime.runners.algorithm.archives import archive
 from longshore_runtime.runners.algorithm.outcome import RESULT_FOLDER, TaskError
+from longshore_runtime.runners.algorithm.program import users
 from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.s3 import fetch
 from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
@@ -22,8 +25,11 @@ log = logging.getLogger("task")
 _RESULT_KEY = f"{RESULT_FOLDER}/runtime_setup_result.json"
 
 
-def prepare(settings: AlgorithmSettings, s3: S3, identity: Identity) -> None:
-    """Open the writable folders, fetch and unpack the tarballs. Raises StartError naming the variable."""
+def prepare(settings: AlgorithmSettings, s3: S3, owner: tuple[int, int] | None) -> None:
+    """Open the writable folders, fetch and unpack the tarballs. Raises StartError naming the variable.
+
+    owner: the ids of the user and the group that get what is unpacked; None for ours.
+    """
     for folder in settings.writable_directories:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +38,7 @@ def prepare(settings: AlgorithmSettings, s3: S3, identity: Identity) -> None:
             log.warning("%s cannot be made writable: %s", folder, error.strerror)
     for variable, source, target in _tarballs(settings):
         try:
-            _unpack(settings, s3, identity, source, target)
+            _unpack(settings, s3, owner, source, target)
         except TaskError as error:
             raise StartError(
                 variable, error.message, "Check the address, the role and the archive."
@@ -41,6 +47,34 @@ def prepare(settings: AlgorithmSettings, s3: S3, identity: Identity) -> None:
             raise StartError(
                 variable, f"{target} cannot be filled: {error.strerror}.", "Name another folder."
             ) from None
+
+
+def refuse_unusable(variable: str, folder: Path, identity: Identity) -> None:
+    """Raises StartError if we cannot write into this folder, or the program cannot enter it.
+
+    A file or a link in its place is no fault here: the first task removes it.
+    """
+    why_not = None
+    place = folder.parent if folder.is_symlink() or folder.is_file() else folder
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why_not = f"cannot be made: {error.strerror}"
+    else:
+        if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            who = f"user {os.geteuid()}, as which the server runs"
+            why_not = f"cannot be written to by {who}, or is on a file system that is read-only"
+    if why_not is not None:
+        raise StartError(
+            variable, f"{folder} {why_not}.", "Name a folder that can be written to, or mount one there."
+        )
+    if identity.alone is None:
+        return
+    for above in (place.resolve(), *place.resolve().parents):
+        if not above.stat().st_mode & stat.S_IXOTH:
+            what = f"{folder} cannot be entered by the users that tasks run as: {above} is closed to others."
+            remedy = f"Run chmod o+x {above}, name another folder, or set {users.VARIABLE}=root."
+            raise StartError(variable, what, remedy)
 
 
 def clean_up(settings: AlgorithmSettings) -> None:
@@ -89,7 +123,11 @@ def _tarballs(settings: AlgorithmSettings) -> list[tuple[str, tuple[str, str], P
 
 
 def _unpack(
-    settings: AlgorithmSettings, s3: S3, identity: Identity, source: tuple[str, str], target: Path
+    settings: AlgorithmSettings,
+    s3: S3,
+    owner: tuple[int, int] | None,
+    source: tuple[str, str],
+    target: Path,
 ) -> None:
     bucket, key = source
     stop = threading.Event()
@@ -99,5 +137,5 @@ def _unpack(
         wanted = [fetch.Wanted(bucket, key, file, key)]
         fetch.fetch(s3, wanted, fetch.Limits(1, None), settings.transfers, stop)
         limits = archive.Limits(settings.max_files, None, settings.max_ratio)
-        files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=identity.owner)
+        files = archive.unpack(file, target, key, limits, stop, strip_common=False, owner=owner)
     log.info("unpacked %d files of %.200s into %s", files, key, target)

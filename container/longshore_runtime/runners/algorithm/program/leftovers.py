@@ -1,0 +1,32 @@
+"""What a task's own user leaves outside the task's folders: found by its owner, and removed.
+
+So the next task neither reads it nor stumbles over it, and the disk does not fill up. Only the places where
+any user may write on every Linux are looked at, and of those only what lies there directly.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+from longshore_runtime.runners.algorithm import folders
+from longshore_runtime.runners.algorithm.program.users import Identity
+
+log = logging.getLogger("task")
+
+# The third holds POSIX shared memory and semaphores, the fourth POSIX message queues.
+_OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # to look there
+
+
+def remove(identity: Identity) -> None:
+    """Remove all that a task's own user has left; none of it runs any more. What cannot be is logged."""
+    user = identity.alone
+    if user is None:
+        return
+    for place in {*map(Path, _OPEN_TO_ALL), Path(tempfile.gettempdir())}:
+        try:
+            folders.remove_owned(place, user.id)
+        except OSError as error:
+            log.error("what the task has left in %s could not be removed: %s", place, error)
+    user.remove_ipc()
