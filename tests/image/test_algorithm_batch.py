@@ -150,7 +150,8 @@ def test_a_program_that_is_not_named_is_exit_code_2(s3: S3Server) -> None:
 def begun(s3: S3Server, batch: Batch, **variables: int) -> Iterator[subprocess.Popen[bytes]]:
     """invoke as a process whose first task runs."""
     given: dict[str, str | Path | int] = {"ALGORITHM_COMMAND": RUN_SCRIPT, **s3.environment()}
-    given |= AS_OURSELVES | variables
+    given |= AS_OURSELVES
+    given |= variables
     process = subprocess.Popen(
         [INVOKE, "--tasks", batch.json],
         env=environment(**given),

@@ -28,6 +28,13 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     return None
 
 
+def keep_for(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """Close a folder to everybody but us and this user's group; where we are not root it stays as it is."""
+    if os.geteuid() == 0:
+        os.chown(folder, -1, os.getegid() if user is None else user.pw_gid)
+        folder.chmod(0o750)
+
+
 def why_not(user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()) -> str | None:
     """Why no process of ours can work as this user: a folder, or something in a tree, that it cannot read.
 

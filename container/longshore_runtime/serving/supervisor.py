@@ -87,6 +87,8 @@ class Supervisor:
             hiding.hide()  # from the program, which may be of our own user
         streams.append_to_files()
         proxy_user, self._worker_user = self._users()
+        if self._settings.algorithm is not None:
+            privileges.keep_for(self._run_dir, proxy_user)  # programs get no request past nginx
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS

@@ -16,7 +16,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,8 +123,8 @@ def place(input_folder: Path, relative_path: str) -> Path:
     return target
 
 
-def remove_owned(folder: Path, uid: int) -> None:
-    """Remove what lies in this folder and belongs to this user, whatever is in it.
+def remove_owned(folder: Path, uid: int, keep: Iterable[Path]) -> None:
+    """Remove what lies in this folder and belongs to this user, whatever is in it, but none of `keep`.
 
     Raises OSError as empty does.
     """
@@ -134,7 +134,7 @@ def remove_owned(folder: Path, uid: int) -> None:
         return
     try:
         new_names = map(f".{secrets.token_hex(8)}-{{}}".format, itertools.count())
-        for name in os.listdir(top):  # noqa: PTH208
+        for name in set(os.listdir(top)) - {path.name for path in keep if path.parent == folder}:  # noqa: PTH208
             with suppress(FileNotFoundError):
                 if os.stat(name, dir_fd=top, follow_symlinks=False).st_uid == uid:
                     names = [name]

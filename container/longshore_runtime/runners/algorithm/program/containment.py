@@ -7,6 +7,7 @@ docs/algorithm.md lists what each of the two contains.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -71,7 +72,7 @@ class Containment:
 
     def may_be_program(self, uid: int) -> bool:
         """Whether a process of this user may be a program."""
-        return task_users.is_task_user(uid) or uid == self._asked.uid
+        return uid == self._asked.uid if self._task_users is None else uid in self._task_users.ids
 
     @property
     def tells_programs_apart(self) -> bool:
@@ -91,7 +92,11 @@ class Containment:
 
 def _ours() -> list[pwd.struct_passwd]:
     """The users that nginx's workers may be: a program that is one could trace them and use their sockets."""
-    return [entry for entry in pwd.getpwall() if entry.pw_name in contract.UNPRIVILEGED_USERS]
+    found = []
+    for name in contract.UNPRIVILEGED_USERS:
+        with contextlib.suppress(KeyError):
+            found.append(pwd.getpwnam(name))
+    return found
 
 
 def _without_ours(identity: Identity) -> Identity:

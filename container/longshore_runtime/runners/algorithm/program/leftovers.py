@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from longshore_runtime.runners.algorithm import folders
@@ -19,14 +20,17 @@ log = logging.getLogger("task")
 _OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # to look there
 
 
-def remove(identity: Identity) -> None:
-    """Remove all that a task's own user has left; none of it runs any more. What cannot be is logged."""
+def remove(identity: Identity, keep: Iterable[Path] = ()) -> None:
+    """Remove all that a task's own user has left, but the folders `keep`; what cannot be removed is logged.
+
+    No process of that user runs any more.
+    """
     user = identity.alone
     if user is None:
         return
     for place in {*map(Path, _OPEN_TO_ALL), Path(tempfile.gettempdir())}:
         try:
-            folders.remove_owned(place, user.id)
+            folders.remove_owned(place, user.id, keep)
         except OSError as error:
             log.error("what the task has left in %s could not be removed: %s", place, error)
     user.remove_ipc()

@@ -105,7 +105,7 @@ class ExecMode:
         try:
             ended = process.run(program, seconds, stop, lines)
         finally:
-            leftovers.remove(identity)
+            leftovers.remove(identity, keep=(folders.input, folders.output))
         return Ran(ended.code, ended.timed_out, ended.stopped, ended.seconds, lines.last_stderr)
 
     def end(self) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 # Ids that neither distributions nor subordinate ids (/etc/subuid) use; the second where only 65,536 ids are
 # mapped, as in rootless containers.
-RANGES = (range(66_000, 100_000), range(20_000, 60_000))
+_RANGES = (range(66_000, 100_000), range(20_000, 60_000))
 _SETRESUID = {"x86_64": 117, "aarch64": 147, "riscv64": 147}  # the number of the system call
 # To become somebody else, to hand folders over, and to read and remove what a program has left.
 _CAPABILITIES = {0: "CAP_CHOWN", 1: "CAP_DAC_OVERRIDE", 3: "CAP_FOWNER", 6: "CAP_SETGID", 7: "CAP_SETUID"}
@@ -100,20 +100,20 @@ class TaskUser:
 
 
 class TaskUsers:
-    """Hands out ids, each once. Thread-safe."""
+    """Hands out ids, each once. Thread-safe. ids: all that there are."""
 
     def __init__(self) -> None:
-        self._range = next((each for each in RANGES if _is_mapped(each)), range(0))
+        self.ids = next((each for each in _RANGES if _is_mapped(each)), range(0))
         self._guard = threading.Lock()
         # Not from the beginning: in another container its ids may own files on a volume that both mount.
-        self._next = secrets.randbelow(max(1, len(self._range) // 2)) * 2
+        self._next = secrets.randbelow(max(1, len(self.ids) // 2)) * 2
 
     def new(self) -> TaskUser:
         """An id that no file of users names and no process has. Raises OSError (EAGAIN) if none is left."""
         with self._guard:
-            for _ in range(0, len(self._range), 2):
-                uid, keeper = self._range[self._next], self._range[self._next + 1]
-                self._next = (self._next + 2) % len(self._range)
+            for _ in range(0, len(self.ids), 2):
+                uid, keeper = self.ids[self._next], self.ids[self._next + 1]
+                self._next = (self._next + 2) % len(self.ids)
                 user = TaskUser(uid, keeper)
                 if not _is_named(uid) and not user.living():
                     return user
@@ -129,14 +129,9 @@ def why_not() -> str | None:
     missing = [name for bit, name in _CAPABILITIES.items() if not _effective_capabilities() >> bit & 1]
     if missing:
         return f"the container lacks {', '.join(missing)}"
-    if not any(map(_is_mapped, RANGES)):
+    if not any(map(_is_mapped, _RANGES)):
         return "the container's user namespace has no ids for them"
     return None
-
-
-def is_task_user(uid: int) -> bool:
-    """Whether this id may be a task's."""
-    return any(uid in each for each in RANGES)
 
 
 def _setresuid(real: int, effective: int, saved: int) -> None:
