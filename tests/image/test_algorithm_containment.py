@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.support.hostile import AS_ROOT
-from tests.support.programs import PROGRAMS, runs
+from tests.support.programs import PROGRAMS, in_python, runs
 from tests.support.s3 import S3Server
 from tests.support.server import Server, free_port
 from tests.support.tasks import INPUTS, KEY, OUTPUTS, an_input, lines, serve, task, two_buckets, waiting_for
@@ -311,6 +311,28 @@ def test_a_user_that_is_named_lends_its_group_where_it_cannot_be_the_programs(
     uid, gid = place.output(name).split()
     assert int(uid) not in (0, SOMEBODY, 65534)
     assert gid == (str(SOMEBODY) if keeps else uid)
+
+
+@AS_ROOT
+def test_a_program_with_a_memory_limit_is_contained_as_well(place: Place) -> None:
+    script = "id -u > $ALGORITHM_OUTPUT/x; grep NoNewPrivs /proc/self/status >> $ALGORITHM_OUTPUT/x"
+    with place.server(ALGORITHM_MAX_MEMORY_MB=500) as server:
+        assert place.run(server, "limited", script)["reason"] == "ok"
+    uid, no_new_privs = place.output("limited").split("\n", 1)
+    assert (int(uid) > 0, no_new_privs) == (True, "NoNewPrivs:\t1\n")
+
+
+@AS_ROOT
+def test_a_tasks_user_may_have_fewer_processes_than_the_container() -> None:
+    code = """
+    import resource
+    from longshore_runtime import machine
+    from longshore_runtime.runners.algorithm.program.containment import _limit_processes
+    _limit_processes(2)
+    print(*resource.getrlimit(resource.RLIMIT_NPROC), machine.processes())
+    """
+    soft, hard, most = map(int, in_python(code).split())
+    assert 0 < soft == hard <= most // 2
 
 
 # Faults that the user of its own may cause

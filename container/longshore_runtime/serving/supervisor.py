@@ -160,7 +160,7 @@ class Supervisor:
             return None
         reading, writing = os.pipe()
         cat = shutil.which("cat") or "/bin/cat"
-        self._children.spawn("access log", [cat], self._run_dir, self._environ, stdin=reading)
+        self._children.spawn("access log", [cat], self._run_dir, {}, stdin=reading)
         os.close(reading)
         return writing
 

@@ -27,7 +27,9 @@ _MOST_LOOKS = 100  # where others start processes without end
 
 
 class Members(Protocol):
-    """The processes of one program."""
+    """The processes of one program. need_pid: whether its pid must not be another's until ended()."""
+
+    need_pid: bool
 
     def signal(self, number: signal.Signals) -> list[int]:
         """Send this signal to all of them once; returns those that have not ended yet."""
@@ -41,6 +43,8 @@ class Members(Protocol):
 
 class TaskMembers:
     """The processes of a user that only this program has."""
+
+    need_pid = False
 
     def __init__(self, user: TaskUser) -> None:
         self._user = user
@@ -60,6 +64,8 @@ class TaskMembers:
 
 class SharedMembers:
     """The processes of a program whose user others have, too. starting() must surround its start."""
+
+    need_pid = True
 
     _running: ClassVar[dict[int, SharedMembers]] = {}  # by the pid of the program
     _others: ClassVar[set[int] | None] = (

@@ -137,10 +137,13 @@ class Process:
             self._members.ended()
 
     def _wait(self) -> None:
-        # It stays a zombie: until it is reaped no other process or group can get its number.
-        ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        assert ended is not None
-        self.code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        if self._members.need_pid:
+            # It stays a zombie: until it is reaped no other process or group can get its number.
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            assert ended is not None
+            self.code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        else:
+            self.code = self._popen.wait()
         self.seconds = time.monotonic() - self.begun
         self._ended.set()
 

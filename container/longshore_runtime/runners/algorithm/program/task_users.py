@@ -58,7 +58,17 @@ class TaskUser:
 
     def living(self) -> list[int]:
         """The processes of this user that have not ended."""
+        if not self.exists():  # most often; all of /proc takes a while where much runs
+            return []
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._has(pid)]  # noqa: PTH208
+
+    def exists(self) -> bool:
+        """Whether there is any process of this user, ended ones that nobody has waited for included."""
+        try:
+            os.getpriority(os.PRIO_USER, self.id)
+        except ProcessLookupError:
+            return False
+        return True
 
     def remove_ipc(self) -> None:
         """Remove the System V shared memory, semaphores and queues that this user has made."""
@@ -115,7 +125,7 @@ class TaskUsers:
                 uid, keeper = self.ids[self._next], self.ids[self._next + 1]
                 self._next = (self._next + 2) % len(self.ids)
                 user = TaskUser(uid, keeper)
-                if not _is_named(uid) and not user.living():
+                if not _is_named(uid) and not user.exists():
                     return user
         raise OSError(errno.EAGAIN, "every user id for tasks is in use")
 
