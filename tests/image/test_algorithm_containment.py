@@ -350,14 +350,17 @@ def test_what_the_own_user_may_not_do_is_told_with_the_way_out(place: Place, own
 
 
 @AS_ROOT
-def test_a_program_that_its_own_user_may_not_run_is_told_with_the_way_out(place: Place) -> None:
-    program = place.folder / "closed-program"
-    shutil.copy("/bin/true", program)
-    program.chmod(0o700)
-    with place.server(ALGORITHM_COMMAND=json.dumps([str(program)])) as server:
-        result = place.run(server, "may-not-run", "")
-        assert result["reason"] == "start"
-        assert "ALGORITHM_USER=root runs the program as root" in result["user_safe_error_message"]
+def test_a_program_that_its_own_user_may_not_run_is_refused_at_the_start(place: Place) -> None:
+    folder = place.made("closed-folder")
+    shutil.copy("/bin/true", folder / "program")
+    folder.chmod(0o700)
+    refused = place.server(ALGORITHM_COMMAND=json.dumps([str(folder / "program")]))
+    refused._wait = False
+    with refused as server:
+        assert server.wait_exit() == 3
+        (line,) = (line for line in server.stderr.splitlines() if not line.startswith("{"))
+    assert line.startswith(f"ALGORITHM_COMMAND: {folder}/program may not be run by the users that tasks run")
+    assert "ALGORITHM_USER=root" in line
 
 
 @pytest.mark.parametrize("variable", ["ALGORITHM_INPUT_PATH", "ALGORITHM_OUTPUT_PATH", "ALGORITHM_WORK_DIR"])

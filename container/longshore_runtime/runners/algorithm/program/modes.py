@@ -14,7 +14,7 @@ from typing import Protocol
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import StartError
 from longshore_runtime.runners.algorithm.folders import Folders, empty
-from longshore_runtime.runners.algorithm.program import command, leftovers, process
+from longshore_runtime.runners.algorithm.program import command, leftovers, process, users
 from longshore_runtime.runners.algorithm.program.containment import Containment
 from longshore_runtime.runners.algorithm.program.output import Lines
 from longshore_runtime.runners.algorithm.program.process import Program
@@ -81,12 +81,19 @@ class ExecMode:
         self._containment = containment
 
     def start(self) -> None:
-        """Raises StartError where there is no such program: no task could do well."""
+        """Raises StartError where there is no such program, or not for its user: no task could do well."""
         name = self._argv[0]
-        if "{" not in name and shutil.which(name, os.F_OK) is None:  # a folder in braces is known later
-            variable = "ALGORITHM_COMMAND" if self._settings.command else "ALGORITHM_ENTRYPOINT_B64J"
+        if "{" in name:  # a folder in braces is known later
+            return
+        variable = "ALGORITHM_COMMAND" if self._settings.command else "ALGORITHM_ENTRYPOINT_B64J"
+        if shutil.which(name, os.F_OK) is None:
             remedy = "Copy the program into the image, or name it by its whole path."
             raise StartError(variable, f"there is no program {name!r}.", remedy)
+        path, user = shutil.which(name), self.identity().alone
+        if path is not None and user is not None and not user.may_run(path):
+            what = f"{path} may not be run by the users that tasks run as."
+            remedy = f"Open it and its folders (chmod a+rx), or set {users.VARIABLE}=root."
+            raise StartError(variable, what, remedy)
 
     def identity(self) -> Identity:
         return self._containment.identity()

@@ -70,6 +70,11 @@ class TaskUser:
             return False
         return True
 
+    def may_run(self, path: str) -> bool:
+        """Whether this user may run the program; True where only the server's groups allow it, too."""
+        with self._acting():
+            return os.access(path, os.X_OK, effective_ids=True)
+
     def remove_ipc(self) -> None:
         """Remove the System V shared memory, semaphores and queues that this user has made."""
         found = [(kind, number) for kind in _IPC for number in self._ipc(kind)]
