@@ -14,8 +14,6 @@ import contextvars
 import errno
 import logging
 import os
-import re
-import signal
 import tempfile
 import threading
 import time
@@ -32,9 +30,8 @@ from longshore_runtime.runners.algorithm import folders, metrics, result, setup
 from longshore_runtime.runners.algorithm.archives import archive
 from longshore_runtime.runners.algorithm.folders import Folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
-from longshore_runtime.runners.algorithm.program import modes, users
+from longshore_runtime.runners.algorithm.program import modes
 from longshore_runtime.runners.algorithm.program.containment import Containment
-from longshore_runtime.runners.algorithm.program.process import how_it_ended
 from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
 from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.request import Task
@@ -45,8 +42,6 @@ from longshore_runtime.runners.algorithm.s3.client import S3, S3Error, retry
 log = logging.getLogger("task")
 
 _MB = 1_000_000
-_CANNOT_RUN = 126  # a shell's code for what it may not run
-_DENIED = re.compile("permission denied|operation not permitted|read-only file system", re.IGNORECASE)
 
 
 @dataclass
@@ -95,7 +90,7 @@ class Algorithm:
         try:
             setup.prepare(self._settings, self.s3, self.containment.owner())
             self.containment.start()
-            self._check_folders()
+            setup.refuse_unusable_folders(self._settings, self._work_dir, self._mode.identity())
             self._mode.start()
             failure = None
         except StartError as error:
@@ -108,18 +103,6 @@ class Algorithm:
             ) from None
         finally:
             setup.leave_result(self._settings, self.s3, failure)
-
-    def _check_folders(self) -> None:
-        """Raises StartError for a folder that no task could use: better no start than failing tasks."""
-        settings, identity = self._settings, self._mode.identity()
-        setup.refuse_unusable("ALGORITHM_WORK_DIR", self._work_dir, identity)
-        fixed = {
-            "ALGORITHM_INPUT_PATH": settings.input_path,
-            "ALGORITHM_OUTPUT_PATH": settings.output_path,
-        }
-        for variable, folder in fixed.items():
-            if folder is not None:
-                setup.refuse_unusable(variable, folder, identity)
 
     def end(self) -> None:
         """Leave nothing behind: no program, and nothing in the folders that were filled."""
@@ -240,20 +223,9 @@ class Algorithm:
             ran = self._mode.run(task, made, identity, seconds, stop)
         record.last_stderr = ran.last_stderr
         record.code = ran.code or 1  # until the outputs are stored, too
-        if ran.stopped:
-            raise TaskError(Reason.STOPPED, "The server was stopped before the task had ended.")
         if ran.timed_out:
             record.code = 1
-            raise TaskError(Reason.TIMEOUT, f"The program had not ended within its {seconds:g} s.")
-        if ran.why is not None:
-            raise TaskError(Reason.EXIT, ran.why)
-        if ran.code < 0:
-            hint = " The machine may have run out of memory." if -ran.code == signal.SIGKILL else ""
-            raise TaskError(Reason.SIGNAL, f"The program ended {how_it_ended(ran.code)}.{hint}")
-        if ran.code > 0:
-            was_denied = ran.code == _CANNOT_RUN or any(map(_DENIED.search, ran.last_stderr))
-            hint = users.hint(identity) if was_denied else ""
-            raise TaskError(Reason.EXIT, f"The program ended with code {ran.code}{hint}.")
+        ran.refuse_failure(seconds, identity)
 
     def _store(self, task: Task, made: Folders, stop: threading.Event) -> list[store.Stored]:
         name = task.result_key.removeprefix(task.prefix)

@@ -2,34 +2,28 @@
 
 Two layouts. `own`: a new folder for each task, handed to the program, so that tasks run side by side.
 `fixed`: the program insists on /input and /output, say, and one task runs at a time.
-
-What a program leaves is hostile until proved otherwise: links out of the folder, folders that nobody may
-read, trees deeper than any path. So nothing here follows a link, and nothing here recurses.
 """
 
 from __future__ import annotations
 
 import errno
-import itertools
 import logging
 import os
-import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from longshore_runtime.runners.algorithm.emptying import FOLDER, empty
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program.users import Identity
 
 log = logging.getLogger("task")
 
-_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _OPENED_MAX = 4095  # bytes of a path that Linux opens
-_ROUNDS = 5  # how often a folder is emptied while somebody goes on writing into it
 
 
 @dataclass(frozen=True)
@@ -105,7 +99,7 @@ def place(input_folder: Path, relative_path: str) -> Path:
         )
     *parents, _ = relative_path.split("/")
     try:
-        fd = os.open(input_folder, os.O_RDONLY | _FOLDER)
+        fd = os.open(input_folder, os.O_RDONLY | FOLDER)
         try:
             for name in parents:
                 inner = _entered(name, fd)
@@ -123,106 +117,11 @@ def place(input_folder: Path, relative_path: str) -> Path:
     return target
 
 
-def remove_owned(folder: Path, uid: int, keep: Iterable[Path]) -> None:
-    """Remove what lies in this folder and belongs to this user, whatever is in it, but none of `keep`.
-
-    Raises OSError as empty does.
-    """
-    try:
-        top = os.open(folder, os.O_RDONLY | _FOLDER)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    try:
-        new_names = map(f".{secrets.token_hex(8)}-{{}}".format, itertools.count())
-        for name in set(os.listdir(top)) - {path.name for path in keep if path.parent == folder}:  # noqa: PTH208
-            with suppress(FileNotFoundError):
-                if os.stat(name, dir_fd=top, follow_symlinks=False).st_uid == uid:
-                    names = [name]
-                    while names:
-                        names += _without(names.pop(), top, new_names)
-    finally:
-        os.close(top)
-
-
-def empty(folder: Path) -> None:
-    """Remove all that is in the folder, but not the folder; one that is not there is empty.
-
-    Links are removed, never followed; folders without permissions are opened up first. Two descriptors
-    do for any depth, because what is in an inner folder moves up before that folder goes.
-    Raises OSError where something cannot be removed, or the folder is a link or a file.
-    """
-    try:
-        top = _unlocked(folder, None)
-    except FileNotFoundError:
-        return
-    try:
-        new_names = map(f".{secrets.token_hex(8)}-{{}}".format, itertools.count())
-        for _ in range(_ROUNDS):
-            names = os.listdir(top)  # noqa: PTH208  # a descriptor has no Path
-            if not names:
-                return
-            while names:
-                names += _without(names.pop(), top, new_names)
-        raise OSError(errno.ENOTEMPTY, "something goes on writing into it", str(folder))
-    finally:
-        os.close(top)
-
-
-def _without(name: str, top: int, new_names: Iterator[str]) -> list[str]:
-    """Remove one entry of the folder top; returns the names of what moved up from inside it."""
-    if _unlinked(name, top):
-        return []
-    moved = []
-    inner = _unlocked(name, top)
-    try:
-        for child in os.listdir(inner):  # noqa: PTH208
-            if not _unlinked(child, inner):
-                moved.append(next(new_names))
-                try:
-                    os.rename(child, moved[-1], src_dir_fd=inner, dst_dir_fd=top)
-                except PermissionError:  # to move a folder is to write in it
-                    os.close(_unlocked(child, inner))
-                    os.rename(child, moved[-1], src_dir_fd=inner, dst_dir_fd=top)
-    finally:
-        os.close(inner)
-    with suppress(FileNotFoundError):
-        try:
-            os.rmdir(name, dir_fd=top)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:  # somebody still writes: the next round has it
-                raise
-    return moved
-
-
-def _unlinked(name: str, folder: int) -> bool:
-    """Remove an entry that is no folder; False for a folder."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except IsADirectoryError:
-        return False
-    except FileNotFoundError:
-        pass
-    return True
-
-
-def _unlocked(path: Path | str, parent: int | None) -> int:
-    """A descriptor of a folder, whose owner may read and change it from now on."""
-    pinned = os.open(path, os.O_PATH | _FOLDER, dir_fd=parent)  # needs no permission on the folder itself
-    try:
-        mode = stat.S_IMODE(os.fstat(pinned).st_mode)
-        if mode & 0o700 != 0o700:
-            with suppress(PermissionError):  # not ours: what follows will tell whether that matters
-                os.chmod(f"/proc/self/fd/{pinned}", mode | 0o700)  # noqa: PTH101  # by name it could be a link
-        return os.open(".", os.O_RDONLY | _FOLDER, dir_fd=pinned)
-    finally:
-        os.close(pinned)
-
-
 def _entered(name: str, parent: int) -> int:
     """A descriptor of the folder of this name, made where it is not there."""
     with suppress(FileExistsError):
         os.mkdir(name, 0o755, dir_fd=parent)
-    return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+    return os.open(name, os.O_RDONLY | FOLDER, dir_fd=parent)
 
 
 def _root(work_dir: Path, identity: Identity, stack: ExitStack) -> tuple[Path, Path]:

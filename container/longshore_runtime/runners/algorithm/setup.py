@@ -12,7 +12,7 @@ from pathlib import Path
 
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import StartError
-from longshore_runtime.runners.algorithm import folders, result
+from longshore_runtime.runners.algorithm import emptying, result
 from longshore_runtime.runners.algorithm.archives import archive
 from longshore_runtime.runners.algorithm.outcome import RESULT_FOLDER, TaskError
 from longshore_runtime.runners.algorithm.program import users
@@ -49,7 +49,19 @@ def prepare(settings: AlgorithmSettings, s3: S3, owner: tuple[int, int] | None) 
             ) from None
 
 
-def refuse_unusable(variable: str, folder: Path, identity: Identity) -> None:
+def refuse_unusable_folders(settings: AlgorithmSettings, work_dir: Path, identity: Identity) -> None:
+    """Raises StartError for a folder that no task could use: better no start than failing tasks."""
+    used = {
+        "ALGORITHM_WORK_DIR": work_dir,
+        "ALGORITHM_INPUT_PATH": settings.input_path,
+        "ALGORITHM_OUTPUT_PATH": settings.output_path,
+    }
+    for variable, folder in used.items():
+        if folder is not None:
+            _refuse_unusable(variable, folder, identity)
+
+
+def _refuse_unusable(variable: str, folder: Path, identity: Identity) -> None:
     """Raises StartError if we cannot write into this folder, or the program cannot enter it.
 
     A file or a link in its place is no fault here: the first task removes it.
@@ -82,7 +94,7 @@ def clean_up(settings: AlgorithmSettings) -> None:
     unpacked = [target for _, _, target in _tarballs(settings)]
     for folder in (*unpacked, *settings.post_clean_directories):
         try:
-            folders.empty(folder)
+            emptying.empty(folder)
         except OSError as error:
             log.warning("%s cannot be emptied: %s", folder, error.strerror)
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from longshore_runtime.runners.algorithm import folders
+from longshore_runtime.runners.algorithm import emptying
 from longshore_runtime.runners.algorithm.program.users import Identity
 
 log = logging.getLogger("task")
@@ -30,7 +30,7 @@ def remove(identity: Identity, keep: Iterable[Path] = ()) -> None:
         return
     for place in {*map(Path, _OPEN_TO_ALL), Path(tempfile.gettempdir())}:
         try:
-            folders.remove_owned(place, user.id, keep)
+            emptying.remove_owned(place, user.id, keep)
         except OSError as error:
             log.error("what the task has left in %s could not be removed: %s", place, error)
     user.remove_ipc()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -13,7 +15,9 @@ from typing import Protocol
 
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import StartError
-from longshore_runtime.runners.algorithm.folders import Folders, empty
+from longshore_runtime.runners.algorithm.emptying import empty
+from longshore_runtime.runners.algorithm.folders import Folders
+from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program import command, leftovers, process, users
 from longshore_runtime.runners.algorithm.program.containment import Containment
 from longshore_runtime.runners.algorithm.program.output import Lines
@@ -21,6 +25,9 @@ from longshore_runtime.runners.algorithm.program.process import Program
 from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.program.web_program import WebProgram
 from longshore_runtime.runners.algorithm.request import Task
+
+_CANNOT_RUN = 126  # a shell's code for what it may not run
+_DENIED = re.compile("permission denied|operation not permitted|read-only file system", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,22 @@ class Ran:
     seconds: float
     last_stderr: list[str]
     why: str | None = None
+
+    def refuse_failure(self, seconds: float, identity: Identity) -> None:
+        """Raises TaskError unless the program has done well. seconds: how many it had."""
+        if self.stopped:
+            raise TaskError(Reason.STOPPED, "The server was stopped before the task had ended.")
+        if self.timed_out:
+            raise TaskError(Reason.TIMEOUT, f"The program had not ended within its {seconds:g} s.")
+        if self.why is not None:
+            raise TaskError(Reason.EXIT, self.why)
+        if self.code < 0:
+            hint = " The machine may have run out of memory." if -self.code == signal.SIGKILL else ""
+            raise TaskError(Reason.SIGNAL, f"The program ended {process.how_it_ended(self.code)}.{hint}")
+        if self.code > 0:
+            was_denied = self.code == _CANNOT_RUN or any(map(_DENIED.search, self.last_stderr))
+            hint = users.hint(identity) if was_denied else ""
+            raise TaskError(Reason.EXIT, f"The program ended with code {self.code}{hint}.")
 
 
 class Mode(Protocol):
