@@ -15,6 +15,7 @@ from longshore_runtime.errors import StartError
 from longshore_runtime.variables import Variable
 
 _DAY = 24 * 3600
+CONCURRENCY_MAX = 100
 
 
 def _row(
@@ -65,7 +66,8 @@ VARIABLES = (
     _row("TIMEOUT_SECONDS", "3600", *_seconds(5 * _DAY), None),
     _row("GRACE_SECONDS", "5", "a whole number of seconds from 0 to 300", parse.whole_number(0, 300),
          "SIGTERM_GRACE_SECONDS"),
-    _row("CONCURRENCY", "1", "a whole number from 1 to 100", parse.whole_number(1, 100), None),
+    _row("CONCURRENCY", None, f"a whole number from 1 to {CONCURRENCY_MAX}",
+         parse.whole_number(1, CONCURRENCY_MAX), None),
     _row("WAIT_SECONDS", "1", "a whole number of seconds from 0 to 3600", parse.whole_number(0, 3600), None),
     # Folders
     _row("INPUT_PATH", None, "an absolute path", parse.absolute_path),
@@ -101,7 +103,9 @@ VARIABLES = (
 class AlgorithmSettings:
     """The values of VARIABLES, by field; None where a variable has no default and is not set.
 
-    fixed_folders: whether the program insists on input_path and output_path, so that one task runs at a time.
+    input_path, output_path: None where each task has a folder of its own for that.
+    fixed_folders: whether the program insists on one of them, so that one task runs at a time.
+    workers: the tasks at once that MODEL_SERVER_WORKERS asks for, heeded or not.
     """
 
     command: str | None
@@ -119,8 +123,8 @@ class AlgorithmSettings:
     grace_seconds: int
     concurrency: int
     wait_seconds: int
-    input_path: Path
-    output_path: Path
+    input_path: Path | None
+    output_path: Path | None
     use_linked_input: bool
     linked_input_parent: Path
     work_dir: Path | None
@@ -141,6 +145,7 @@ class AlgorithmSettings:
     signing_key_hex: bytes
     s3_endpoint_url: str | None
     fixed_folders: bool
+    workers: int
 
 
 def chosen_by(environ: Mapping[str, str]) -> bool:
@@ -151,18 +156,21 @@ def chosen_by(environ: Mapping[str, str]) -> bool:
 _PROGRAM = ("command", "cmd_b64j", "entrypoint_b64j")
 
 
-def load(environ: Mapping[str, str], ml_root: Path) -> AlgorithmSettings:
-    """Read all of VARIABLES; raises StartError naming the variable, its value and what is allowed."""
+def load(environ: Mapping[str, str], ml_root: Path, workers: int = 1) -> AlgorithmSettings:
+    """Read all of VARIABLES; raises StartError naming the variable, its value and what is allowed.
+
+    workers: how many tasks at once MODEL_SERVER_WORKERS asks for. ALGORITHM_CONCURRENCY counts before it,
+    and a program with fixed folders does one task at a time, however many workers a template sets.
+    """
     values = {row.field: row.value(environ) for row in VARIABLES}
-    values["fixed_folders"] = bool(
-        values["input_path"]
-        or values["output_path"]
-        or not values["command"]
-        or values["api_method"] == "invoke"
-    )
+    if not values["command"] or values["api_method"] == "invoke":
+        values["input_path"] = values["input_path"] or Path("/input")
+        values["output_path"] = values["output_path"] or Path("/output")
+    values["fixed_folders"] = bool(values["input_path"] or values["output_path"])
+    values["workers"] = workers
+    if values["concurrency"] is None:
+        values["concurrency"] = 1 if values["fixed_folders"] else min(workers, CONCURRENCY_MAX)
     _refuse_contradictions(values)
-    values["input_path"] = values["input_path"] or Path("/input")
-    values["output_path"] = values["output_path"] or Path("/output")
     _refuse_to_empty_much(values)
     values["linked_input_parent"] = values["linked_input_parent"] or ml_root / "input" / "data"
     if values["writable_directories"] is None:
@@ -207,12 +215,12 @@ def _refuse_to_empty_much(values: Mapping[str, Any]) -> None:
     named = [("ALGORITHM_INPUT_PATH", values["input_path"]), ("ALGORITHM_OUTPUT_PATH", values["output_path"])]
     named += [("ALGORITHM_POST_CLEAN_DIRECTORIES", path) for path in values["post_clean_directories"]]
     for name, path in named:
-        if path.resolve() == Path("/"):
+        if path is not None and path.resolve() == Path("/"):
             raise StartError(
                 name, "it is the root of the file system, and would be emptied.", "Name a folder."
             )
     (_, one), (_, other), *_ = named
-    if one.is_relative_to(other) or other.is_relative_to(one):
+    if one and other and (one.is_relative_to(other) or other.is_relative_to(one)):
         raise StartError(
             "ALGORITHM_OUTPUT_PATH", f"{other} and ALGORITHM_INPUT_PATH {one} overlap.", "Name two folders."
         )

@@ -116,11 +116,23 @@ def oom_kills(roots: Roots = Roots()) -> int:
     return 0
 
 
+def processes(roots: Roots = Roots()) -> int | None:
+    """How many processes and threads this container may have; None where nothing limits them."""
+    found = []
+    for directory in _cgroup_directories(roots, "pids"):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+            found.append(int((directory / "pids.max").read_text()))
+    for name in ("threads-max", "pid_max"):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int((roots.proc / "sys" / "kernel" / name).read_text()))
+    return min(found, default=None)
+
+
 def children(parent: int) -> set[int]:
     """The pids of this process's children that have not ended, read from /proc."""
     found = set()
     for path in Path("/proc").glob("[0-9]*"):
-        state, its_parent = _state_and_parent(int(path.name)) or ("Z", 0)
+        state, its_parent = state_and_parent(int(path.name)) or ("Z", 0)
         if its_parent == parent and state != "Z":
             found.add(int(path.name))
     return found
@@ -128,11 +140,12 @@ def children(parent: int) -> set[int]:
 
 def parent_of(pid: int) -> int | None:
     """The pid of this process's parent; None where there is no such process."""
-    found = _state_and_parent(pid)
+    found = state_and_parent(pid)
     return None if found is None else found[1]
 
 
-def _state_and_parent(pid: int) -> tuple[str, int] | None:
+def state_and_parent(pid: int) -> tuple[str, int] | None:
+    """The state of a process, "Z" for a zombie, and its parent's pid; None where there is no such process."""
     try:
         line = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 
-from longshore_runtime import contract, home, logs
+from longshore_runtime import contract, hiding, home, logs
 from longshore_runtime import settings as settings_module
 from longshore_runtime.errors import StartError
 
@@ -59,6 +59,7 @@ def invoke() -> int:
             raise StartError("RUNNER", "it is not 'algorithm', but only that runs tasks.", "Unset it.")
         with contextlib.ExitStack() as stack:
             os.environ.update(home.variables(os.environ, lambda: home.temporary(stack)))
+            hiding.hide()
             return batch.run(settings.algorithm, given)
     except StartError as error:
         print(f"invoke: {error}", file=sys.stderr)

@@ -196,11 +196,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     values["algorithm"] = None
     at_once = values["workers"]
     if values["runner"] == "algorithm":
-        values["algorithm"] = algorithm_settings.load(environ, values["ml_root"])
-        _refuse_several_workers(environ)
+        at_once = _tasks_at_once(environ, values["workers"])
+        values["algorithm"] = algorithm_settings.load(environ, values["ml_root"], at_once)
         values["workers"] = 1
-        values["timeout"] = values["timeout"] or contract.TIMEOUT_MAX_SECONDS
         at_once = values["algorithm"].concurrency
+        values["timeout"] = values["timeout"] or contract.TIMEOUT_MAX_SECONDS
     values["timeout"] = values["timeout"] or DEFAULT_TIMEOUT_SECONDS
     share = max(1, machine.cpus() // at_once)
     values["thread_pools"] = {n: str(share) for n in THREAD_POOL_VARIABLES if not environ.get(n)}
@@ -232,16 +232,14 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     return sentences
 
 
-def _refuse_several_workers(environ: Mapping[str, str]) -> None:
-    """The algorithm runner knows all tasks, so that one asked for twice runs once: it is one process."""
-    workers = next(row for row in VARIABLES if row.field == "workers")
-    name = workers.set_in(environ)
-    if name is not None and environ[name] not in ("1", "auto"):
-        raise StartError(
-            name,
-            f"'{environ[name]}' contradicts the algorithm runner, which is one process.",
-            "Unset it, and set ALGORITHM_CONCURRENCY to the number of tasks at once.",
-        )
+def _tasks_at_once(environ: Mapping[str, str], workers: int) -> int:
+    """How many tasks at once MODEL_SERVER_WORKERS asks of the algorithm runner, which is one process.
+
+    `auto` asks for one: how many tasks fit is not known from the CPUs, since each program may use them all.
+    """
+    row = next(row for row in VARIABLES if row.field == "workers")
+    name = row.set_in(environ)
+    return 1 if name is None or environ[name] == "auto" else workers
 
 
 def _refuse_contradictions(settings: Settings) -> None:

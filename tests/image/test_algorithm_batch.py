@@ -16,6 +16,7 @@ from tests.support.programs import runs
 from tests.support.s3 import S3Server
 from tests.support.server import PATIENCE, environment, wait_until
 from tests.support.tasks import (
+    AS_OURSELVES,
     INPUTS,
     INVOKE,
     KEY,
@@ -148,7 +149,9 @@ def test_a_program_that_is_not_named_is_exit_code_2(s3: S3Server) -> None:
 @contextlib.contextmanager
 def begun(s3: S3Server, batch: Batch, **variables: int) -> Iterator[subprocess.Popen[bytes]]:
     """invoke as a process whose first task runs."""
-    given: dict[str, str | Path | int] = {"ALGORITHM_COMMAND": RUN_SCRIPT, **s3.environment(), **variables}
+    given: dict[str, str | Path | int] = {"ALGORITHM_COMMAND": RUN_SCRIPT, **s3.environment()}
+    given |= AS_OURSELVES
+    given |= variables
     process = subprocess.Popen(
         [INVOKE, "--tasks", batch.json],
         env=environment(**given),

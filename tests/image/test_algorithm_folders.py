@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore_runtime.runners.algorithm import folders
+from longshore_runtime.runners.algorithm import emptying, folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program.users import Identity
 from tests.support.hostile import AS_ROOT, NOBODY, as_normal_user, leave_everything_hostile, picture
@@ -51,7 +51,7 @@ def test_a_folder_is_emptied_whatever_lies_there_and_no_link_is_followed(place: 
     def leave_and_empty() -> list[str]:
         leave_everything_hostile(folder, place / "outside")
         folder.chmod(0o000)
-        folders.empty(folder)
+        emptying.empty(folder)
         return os.listdir(folder)  # noqa: PTH208
 
     assert as_normal_user(leave_and_empty) == []
@@ -60,7 +60,7 @@ def test_a_folder_is_emptied_whatever_lies_there_and_no_link_is_followed(place: 
 @AS_ROOT
 def test_root_empties_what_another_user_left(place: Path) -> None:
     as_normal_user(lambda: leave_everything_hostile(place / "tasks", place / "outside"))
-    folders.empty(place / "tasks")
+    emptying.empty(place / "tasks")
     assert list((place / "tasks").iterdir()) == []
 
 
@@ -68,19 +68,19 @@ def test_a_tree_deeper_than_any_path_and_than_our_descriptors_is_removed(place: 
     # Made by a process of its own, which goes down step by step, since no path is that long.
     make = "import os\nfor _ in range(3000):\n    os.mkdir('d'); open('f', 'w').close(); os.chdir('d')"
     subprocess.run([sys.executable, "-c", make], cwd=place / "tasks", check=True)
-    folders.empty(place / "tasks")
+    emptying.empty(place / "tasks")
     assert list((place / "tasks").iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_empty(place: Path) -> None:
-    folders.empty(place / "tasks" / "none")
+    emptying.empty(place / "tasks" / "none")
     assert list((place / "tasks").iterdir()) == []
 
 
 def test_a_link_is_not_emptied(place: Path) -> None:
     (place / "tasks" / "link").symlink_to(place / "outside")
     with pytest.raises(NotADirectoryError):
-        folders.empty(place / "tasks" / "link")
+        emptying.empty(place / "tasks" / "link")
 
 
 def test_own_folders_are_new_for_each_task_and_gone_after_it(place: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_folder_above_that_is_not_ours_keeps_the_input_from_being_a_link(place
 
 def test_folders_that_cannot_be_made_ready_fail_the_task(place: Path) -> None:
     def ask() -> list[str]:
-        (place / "tasks" / "output").mkdir()
+        (place / "tasks" / "work").mkdir()
         (place / "tasks").chmod(0o555)
         told = []
         for layout in (folders.own(place / "tasks", NOBODY_ELSE), fixed(place, linked=True)):
@@ -211,7 +211,7 @@ def test_folders_that_cannot_be_made_ready_fail_the_task(place: Path) -> None:
 
     assert as_normal_user(ask) == [
         "internal: The task's folders could not be made: Permission denied.",
-        "internal: The folders /tasks/input and /tasks/output could not be made ready: Permission denied.",
+        "internal: The output folder /tasks/output could not be made ready: Permission denied.",
     ]
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from longshore_runtime import algorithm_settings, settings
+from longshore_runtime import algorithm_settings, machine, settings
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.errors import StartError
-from tests.support.server import SERVE, environment
 
 
 def b64j(value: object) -> str:
@@ -152,7 +150,8 @@ def test_what_insists_on_one_pair_of_folders_runs_one_task_at_a_time(
     found = loaded(**environ)
     assert found.fixed_folders == fixed
     if fixed:
-        assert {str(found.input_path), str(found.output_path)} <= {"/input", "/output", "/in", "/out"}
+        paths = {str(found.input_path), str(found.output_path)}
+        assert paths <= {"/input", "/output", "/in", "/out", "None"}
         assert refusal(**environ, ALGORITHM_CONCURRENCY="2").startswith("ALGORITHM_CONCURRENCY: '2' tasks")
     else:
         assert loaded(**environ, ALGORITHM_CONCURRENCY="2").concurrency == 2
@@ -167,11 +166,6 @@ def test_what_insists_on_one_pair_of_folders_runs_one_task_at_a_time(
         (
             {"ALGORITHM_COMMAND": "a", "GRAND_CHALLENGE_COMPONENT_ENTRYPOINT_B64J": b64j(["a"])},
             "ALGORITHM_COMMAND: ALGORITHM_CMD",
-        ),
-        ({"ALGORITHM_COMMAND": "a", "MODEL_SERVER_WORKERS": "2"}, "MODEL_SERVER_WORKERS: '2' contradicts"),
-        (
-            {"ALGORITHM_COMMAND": "a", "SAGEMAKER_MODEL_SERVER_WORKERS": "2"},
-            "SAGEMAKER_MODEL_SERVER_WORKERS: '2' contradicts",
         ),
         (
             {"ALGORITHM_COMMAND": "a", "MODEL_SERVER_WORKER_CLASS": "gevent"},
@@ -193,9 +187,44 @@ def test_a_contradiction_is_refused_by_the_name_of_the_variable(
     assert refusal(**environ).startswith(message)
 
 
-@pytest.mark.parametrize("text", ["1", "auto"])
-def test_one_worker_is_no_contradiction(text: str) -> None:
-    assert settings.load({"ALGORITHM_COMMAND": "a", "MODEL_SERVER_WORKERS": text}).workers == 1
+@pytest.mark.parametrize("name", ["MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_WORKERS"])
+@pytest.mark.parametrize(
+    ("text", "more", "at_once"),
+    [
+        ("1", {}, 1),
+        ("3", {}, 3),
+        ("auto", {}, 1),
+        ("256", {}, 100),
+        ("3", {"ALGORITHM_CONCURRENCY": "2"}, 2),
+        ("3", {"ALGORITHM_CONCURRENCY": "1"}, 1),
+        ("3", {"ALGORITHM_OUTPUT_PATH": "/out"}, 1),
+        ("3", {"ALGORITHM_API_METHOD": "invoke"}, 1),
+    ],
+)
+def test_workers_are_the_tasks_at_once_where_that_is_possible(
+    name: str, text: str, more: dict[str, str], at_once: int
+) -> None:
+    values = settings.load({"ALGORITHM_COMMAND": "a", name: text, **more})
+    assert values.algorithm is not None
+    assert (values.workers, values.algorithm.concurrency) == (1, at_once)
+    cpus = machine.cpus()
+    assert values.thread_pools["OMP_NUM_THREADS"] == str(max(1, cpus // at_once))
+
+
+@pytest.mark.parametrize(
+    ("environ", "input_path", "output_path"),
+    [
+        ({}, None, None),
+        ({"ALGORITHM_INPUT_PATH": "/in"}, Path("/in"), None),
+        ({"ALGORITHM_OUTPUT_PATH": "/out"}, None, Path("/out")),
+        ({"ALGORITHM_API_METHOD": "invoke", "ALGORITHM_OUTPUT_PATH": "/out"}, Path("/input"), Path("/out")),
+    ],
+)
+def test_a_path_that_is_set_moves_no_other(
+    environ: dict[str, str], input_path: Path | None, output_path: Path | None
+) -> None:
+    found = loaded(ALGORITHM_COMMAND="a", **environ)
+    assert (found.input_path, found.output_path) == (input_path, output_path)
 
 
 @pytest.mark.parametrize(
@@ -238,19 +267,6 @@ def test_a_misspelt_variable_is_pointed_out() -> None:
         "GRAND_CHALLENGE_COMPONENT_MODELS is set, but nothing reads it."
         " Did you mean GRAND_CHALLENGE_COMPONENT_MODEL?",
     ]
-
-
-def test_serve_refuses_several_workers_with_one_line_and_no_traceback() -> None:
-    done = subprocess.run(
-        [SERVE],
-        env=environment(ALGORITHM_COMMAND="true", MODEL_SERVER_WORKERS=2),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("serve: MODEL_SERVER_WORKERS: '2' contradicts the algorithm runner")
 
 
 def test_a_malformed_signing_key_is_not_shown() -> None:

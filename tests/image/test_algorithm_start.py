@@ -116,6 +116,8 @@ def test_a_fault_at_the_start_ends_serve_with_code_3_and_is_stored(
 ) -> None:
     variables, message = FAULTS[what]
     targets = {"ALGORITHM_MODEL_DEST": f"{tmp_path}/m", "ALGORITHM_GROUND_TRUTH_DEST": f"{tmp_path}/t"}
+    if "ALGORITHM_API_METHOD" in variables:
+        targets |= {"ALGORITHM_INPUT_PATH": f"{tmp_path}/in", "ALGORITHM_OUTPUT_PATH": f"{tmp_path}/out"}
     port = {"ALGORITHM_WEBSERVER_PORT": str(free_port())}
     with serve(tmp_path / "server", s3, False, **{**targets, **port, **variables, **TOLD}) as server:
         assert server.wait_exit() == 3
@@ -166,6 +168,7 @@ def test_a_result_of_the_start_that_cannot_be_stored_keeps_nobody_from_serving(
 def test_at_SIGTERM_a_start_is_given_up_and_the_program_with_it(s3: S3Server, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     never = {"ALGORITHM_API_METHOD": "invoke", "ALGORITHM_COMMAND": f"echo $$ > '{pid}'; exec sleep 300"}
+    never |= {"ALGORITHM_INPUT_PATH": f"{tmp_path}/in", "ALGORITHM_OUTPUT_PATH": f"{tmp_path}/out"}
     with serve(tmp_path / "server", s3, False, **never, ALGORITHM_WEBSERVER_PORT=free_port()) as server:
         wait_until(lambda: lines(pid), "the program's start")
         server.process.send_signal(signal.SIGTERM)

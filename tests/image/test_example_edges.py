@@ -13,6 +13,7 @@ import pytest
 from tests.support.edges import EXAMPLE, PORTRAIT, compiled, pgm, read_pgm, run, strengths
 from tests.support.s3 import S3Server
 from tests.support.server import Server
+from tests.support.tasks import AS_OURSELVES
 
 SMALL = pgm(np.arange(12).reshape(3, 4))
 RANDOM = np.random.default_rng(5)
@@ -169,7 +170,7 @@ def test_a_task_through_s3_gives_what_the_program_alone_gives(
             s3.make_bucket(bucket)
         s3.put("uploads", "portrait.pgm", PORTRAIT.read_bytes())
         s3.put("uploads", "broken.pgm", SMALL[:-1])
-        with Server(tmp_path, None, **variables | s3.environment()) as server:
+        with Server(tmp_path, None, **variables | AS_OURSELVES | s3.environment()) as server:
             well, badly = server.post(task("portrait")), server.post(task("broken"))
             log = server.log()
 

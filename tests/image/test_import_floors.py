@@ -16,7 +16,7 @@ MODULES = sorted(APP.rglob("*.py"))
 AWS_MODULES = tuple(f"aws_modules.{path.name}" for path in (APP / "aws_modules").iterdir() if path.is_dir())
 # The floors, lowest first; a package is named by its folder.
 FLOORS = (
-    ("contract",),
+    ("contract", "hiding"),
     (
         *("aws_modules", "descriptors", "errors", "home", "launch", "machine", "meter_files", "once"),
         "signals",

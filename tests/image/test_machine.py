@@ -76,3 +76,19 @@ def test_children_are_found_whatever_their_names_are() -> None:
         assert child.pid in machine.children(os.getpid())
         child.communicate(b"\n")
     assert child.pid not in machine.children(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"cgroup/pids.max": "500\n"}, 500),
+        ({"cgroup/pids.max": "max\n", "proc/sys/kernel/threads-max": "9000\n"}, 9000),
+        ({"cgroup/pids.max": "500\n", "proc/sys/kernel/pid_max": "400\n"}, 400),
+        ({}, None),
+    ],
+)
+def test_the_lowest_limit_of_processes_counts(
+    tmp_path: Path, limits: dict[str, str], expected: int | None
+) -> None:
+    roots = tree(tmp_path, {"proc/self/cgroup": "0::/\n", **limits})
+    assert machine.processes(roots) == expected

@@ -20,6 +20,7 @@ from tests.support import sample
 from tests.support.checks import failed
 from tests.support.edges import PORTRAIT, compiled
 from tests.support.s3 import S3Server
+from tests.support.tasks import AS_OURSELVES
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def task(tmp_path: Path) -> Iterator[tuple[dict[str, str], Payload]]:
         variables = {
             "ALGORITHM_COMMAND": json.dumps([str(compiled(tmp_path)), "{input}", "{output}"]),
             "ALGORITHM_CONCURRENCY": "2",
+            **AS_OURSELVES,
             **s3.environment(),
         }
         yield variables, Payload(json.dumps(asked).encode(), JSON, "a test")

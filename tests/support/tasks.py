@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ INPUTS, OUTPUTS = "inputs", "outputs"  # the buckets
 RESULT = ".sagemaker_shim/inference_result.json"
 SCRIPT = "program.sh"
 RUN_SCRIPT = json.dumps(["/bin/sh", f"{{input}}/{SCRIPT}"])  # an ALGORITHM_COMMAND
+AS_OURSELVES = {"ALGORITHM_USER": "root"} if os.geteuid() == 0 else {}
 KEY = "5ec3e7" * 8  # an ALGORITHM_SIGNING_KEY_HEX
 
 
@@ -30,10 +32,14 @@ def two_buckets(folder: Path) -> Iterator[S3Server]:
 
 
 def serve(folder: Path, s3: S3Server, wait: bool = True, **variables: str | Path | int) -> Server:
-    """serve with the algorithm runner; the tasks' scripts are run unless a program is named."""
+    """serve with the algorithm runner; the tasks' scripts are run unless a program is named.
+
+    They are run as ourselves, for they read and write in the tests' own folders. The users that tasks have
+    otherwise are for test_algorithm_containment.py.
+    """
     if not any(name in variables for name in ("ALGORITHM_COMMAND", "GRAND_CHALLENGE_COMPONENT_CMD_B64J")):
         variables["ALGORITHM_COMMAND"] = RUN_SCRIPT
-    variables = {"ALGORITHM_WORK_DIR": folder / "work", **s3.environment(), **variables}
+    variables = {"ALGORITHM_WORK_DIR": folder / "work", **AS_OURSELVES, **s3.environment(), **variables}
     folder.mkdir(exist_ok=True)
     return Server(folder, None, wait, None, None, (), **variables)
 
@@ -78,7 +84,7 @@ def invoke(
     """container/invoke, run to its end."""
     return subprocess.run(
         [INVOKE, *arguments],
-        env=environment(ALGORITHM_COMMAND=command, **s3.environment(), **variables),
+        env=environment(**{"ALGORITHM_COMMAND": command, **AS_OURSELVES, **s3.environment(), **variables}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from longshore_runtime import logs, settings
+from longshore_runtime import hiding, logs, settings
 from longshore_runtime.errors import StartError
 from longshore_runtime.serving import blackbox, events, fullness
 from longshore_runtime.serving import workers as workers_module
@@ -20,6 +20,8 @@ serve_settings = settings.load(environ)
 if serve_settings.run_dir is None:
     raise StartError("LONGSHORE_RUN_DIR", "it is not set.", "Start gunicorn by serve, which sets it.")
 run_dir = serve_settings.run_dir
+if serve_settings.algorithm is not None:
+    hiding.hide()  # from the program, which may be of our own user; the workers inherit it
 
 bind = f"unix:{run_dir}/predictor.sock"
 worker_tmp_dir = str(run_dir)

@@ -96,6 +96,8 @@ def _include(run_dir: Path, settings: Settings) -> str:
         f'set $max_payload_mb "{settings.max_payload_mb}";',
         f'set $timeout_seconds "{settings.timeout}";',
     ]
+    if settings.algorithm is not None:  # it asks who sends a request (runners/algorithm/peers.py)
+        lines.append('set $peer "$remote_addr:$remote_port";')
     lines += [f'{name}_temp_path "{run_dir}/nginx_{name}";' for name in _TEMPORARY]
     return "".join(f"{line}\n" for line in lines)
 

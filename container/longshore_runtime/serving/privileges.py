@@ -10,9 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# The image makes the first; every Linux has the second.
-_CANDIDATES = ("longshore", "nobody")
-
+from longshore_runtime import contract
 
 # What a worker reads of Python itself.
 PYTHON = [Path(p) for p in (sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
@@ -22,12 +20,19 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     """The user to drop to, or None where this process is not root and so stays who it is."""
     if os.geteuid() != 0:
         return None
-    for name in _CANDIDATES:
+    for name in contract.UNPRIVILEGED_USERS:
         try:
             return pwd.getpwnam(name)
         except KeyError:
             continue
     return None
+
+
+def keep_for(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """Close a folder to everybody but us and this user's group; where we are not root it stays as it is."""
+    if os.geteuid() == 0:
+        os.chown(folder, -1, os.getegid() if user is None else user.pw_gid)
+        folder.chmod(0o750)
 
 
 def why_not(user: pwd.struct_passwd, folders: Iterable[Path], trees: Iterable[Path] = ()) -> str | None:

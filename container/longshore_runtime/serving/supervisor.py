@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longshore_runtime import contract, descriptors, logs, machine, signals
+from longshore_runtime import contract, descriptors, hiding, logs, machine, signals
 from longshore_runtime import settings as settings_module
 from longshore_runtime.errors import StartError
 from longshore_runtime.serving import deaths, draining, events, golden, nginx, privileges, streams
@@ -89,7 +89,11 @@ class Supervisor:
     # Start
 
     def _start(self) -> None:
+        if self._settings.algorithm is not None:
+            hiding.hide()  # from the program, which may be of our own user
         self._proxy_user, self._worker_user = self._users()
+        if self._settings.algorithm is not None:
+            privileges.keep_for(self._run_dir, self._proxy_user)  # programs get no request past nginx
         nginx.prepare(self._run_dir, self._program_dir, self._settings)
         self._resources = Resources(self._run_dir, self._settings.max_payload_mb)
         leave_seconds = self._settings.timeout + _LEAVE_SECONDS

@@ -14,7 +14,6 @@ import contextvars
 import errno
 import logging
 import os
-import signal
 import tempfile
 import threading
 import time
@@ -30,9 +29,10 @@ from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.runners.algorithm import folders, inputs, metrics, result, setup
 from longshore_runtime.runners.algorithm.folders import Folders
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
-from longshore_runtime.runners.algorithm.program import modes, users
-from longshore_runtime.runners.algorithm.program.process import how_it_ended
+from longshore_runtime.runners.algorithm.program import modes
+from longshore_runtime.runners.algorithm.program.containment import Containment
 from longshore_runtime.runners.algorithm.program.progress import Progress, Watch
+from longshore_runtime.runners.algorithm.program.users import Identity
 from longshore_runtime.runners.algorithm.request import Task
 from longshore_runtime.runners.algorithm.result import Result
 from longshore_runtime.runners.algorithm.s3 import store
@@ -74,14 +74,14 @@ class Algorithm:
     def __init__(self, settings: AlgorithmSettings, report: Callable[[str | None], None]) -> None:
         """Raises StartError where the settings name a user, a command or a folder that cannot be."""
         self._settings = settings
-        self._identity = users.parse(settings.user, settings.set_extra_groups)
+        self.containment = Containment(settings)
         self._work_dir = settings.work_dir or Path(tempfile.gettempdir())
         try:
             self._work_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"{self._work_dir} cannot be made: {error.strerror}."
             raise StartError("ALGORITHM_WORK_DIR", what, "Name another folder.") from None
-        self._mode = modes.choose(settings, self._identity, report)
+        self._mode = modes.choose(settings, self.containment, report)
         self.s3 = S3(settings.s3_endpoint_url)
 
     def start(self) -> None:
@@ -89,7 +89,9 @@ class Algorithm:
         os.umask(0o022)  # the program, which may be another user, reads what we make for it
         failure: str | None = "The server failed to start; its log says how."
         try:
-            setup.prepare(self._settings, self.s3, self._identity)
+            setup.prepare(self._settings, self.s3, self.containment.owner())
+            self.containment.start()
+            setup.refuse_unusable_folders(self._settings, self._work_dir, self._mode.identity())
             self._mode.start()
             failure = None
         except StartError as error:
@@ -155,11 +157,12 @@ class Algorithm:
 
     def _perform(self, task: Task, place: int, stop: threading.Event, record: _Record) -> None:
         try:
-            with self._folders() as made:
+            identity = self._mode.identity()
+            with self._folders(identity) as made:
                 with record.stage("fetch"):
                     inputs.bring(self._settings, self.s3, task, made, stop)
                 with record.stage("run"):
-                    self._run(task, place, made, stop, record)
+                    self._run(task, place, made, identity, stop, record)
                 with record.stage("store"):
                     record.outputs = self._store(task, made, stop)
             record.code, record.reason = 0, Reason.OK
@@ -175,16 +178,20 @@ class Algorithm:
             log.exception("the task failed")
             record.message = "The server failed on this task; its log says how."
 
-    def _folders(self) -> AbstractContextManager[Folders]:
+    def _folders(self, identity: Identity) -> AbstractContextManager[Folders]:
         settings = self._settings
-        if not settings.fixed_folders:
-            return folders.own(self._work_dir, self._identity)
         linked = settings.linked_input_parent if settings.use_linked_input else None
-        return folders.fixed(
-            self._work_dir, settings.input_path, settings.output_path, linked, self._identity
-        )
+        return folders.fixed(self._work_dir, settings.input_path, settings.output_path, linked, identity)
 
-    def _run(self, task: Task, place: int, made: Folders, stop: threading.Event, record: _Record) -> None:
+    def _run(
+        self,
+        task: Task,
+        place: int,
+        made: Folders,
+        identity: Identity,
+        stop: threading.Event,
+        record: _Record,
+    ) -> None:
         seconds = task.seconds(self._settings.timeout_seconds)
         progress = Progress(self._mode.progress_file(made))
         gauge = metrics.progress.labels(place)
@@ -197,21 +204,12 @@ class Algorithm:
 
         context = contextvars.copy_context()  # so that these lines, too, tell whose they are
         with Watch(progress, lambda *now: context.run(tell, *now)):
-            ran = self._mode.run(task, made, seconds, stop)
+            ran = self._mode.run(task, made, identity, seconds, stop)
         record.last_stderr = ran.last_stderr
         record.code = ran.code or 1  # until the outputs are stored, too
-        if ran.stopped:
-            raise TaskError(Reason.STOPPED, "The server was stopped before the task had ended.")
         if ran.timed_out:
             record.code = 1
-            raise TaskError(Reason.TIMEOUT, f"The program had not ended within its {seconds:g} s.")
-        if ran.why is not None:
-            raise TaskError(Reason.EXIT, ran.why)
-        if ran.code < 0:
-            hint = " The machine may have run out of memory." if -ran.code == signal.SIGKILL else ""
-            raise TaskError(Reason.SIGNAL, f"The program ended {how_it_ended(ran.code)}.{hint}")
-        if ran.code > 0:
-            raise TaskError(Reason.EXIT, f"The program ended with code {ran.code}.")
+        ran.refuse_failure(seconds, identity)
 
     def _store(self, task: Task, made: Folders, stop: threading.Event) -> list[store.Stored]:
         name = task.result_key.removeprefix(task.prefix)

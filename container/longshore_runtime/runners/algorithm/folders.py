@@ -2,17 +2,12 @@
 
 Two layouts. `own`: a new folder for each task, handed to the program, so that tasks run side by side.
 `fixed`: the program insists on /input and /output, say, and one task runs at a time.
-
-What a program leaves is hostile until proved otherwise: links out of the folder, folders that nobody may
-read, trees deeper than any path. So nothing here follows a link, and nothing here recurses.
 """
 
 from __future__ import annotations
 
 import errno
-import itertools
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,15 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longshore_runtime import logs
+from longshore_runtime.runners.algorithm.emptying import FOLDER, empty
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program.users import Identity
 
 log = logs.get("task")
 
-_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _OPENED_MAX = 4095  # bytes of a path that Linux opens
-_ROUNDS = 5  # how often a folder is emptied while somebody goes on writing into it
 
 
 @dataclass(frozen=True)
@@ -50,40 +44,47 @@ class Folders:
 @contextmanager
 def own(work_dir: Path, identity: Identity) -> Iterator[Folders]:
     """New folders below work_dir, removed at the end. Raises TaskError where they cannot be made."""
-    with ExitStack() as stack:
-        with _told("The task's folders could not be made"):
-            root, scratch = _root(work_dir, identity, stack)
-            inputs, output = root / "input", root / "output"
-            inputs.mkdir()
-            _readable(inputs)
-            output.mkdir()
-            _writable(output, identity)
-        yield Folders(input=inputs, output=output, fill=inputs, scratch=scratch, root=root)
+    with fixed(work_dir, None, None, None, identity) as made:
+        yield made
 
 
 @contextmanager
 def fixed(
-    work_dir: Path, input_path: Path, output_path: Path, linked_parent: Path | None, identity: Identity
+    work_dir: Path,
+    input_path: Path | None,
+    output_path: Path | None,
+    linked_parent: Path | None,
+    identity: Identity,
 ) -> Iterator[Folders]:
     """input_path and output_path, emptied before and after the task; scratch below work_dir.
 
-    With linked_parent, input_path becomes a link to a new folder there for the time of the task, where
-    it can: a mounted volume cannot, and is used as it is. A link or a file that lies in the place of
-    either is removed. Raises TaskError where the folders cannot be made ready.
+    None for either: a new folder below work_dir, removed at the end. With linked_parent, input_path becomes a
+    link to a new folder there for the time of the task, where it can: a mounted volume cannot, and is used as
+    it is. A link or a file that lies in the place of either is removed. Raises TaskError where the folders
+    cannot be made ready.
     """
     with ExitStack() as stack:
-        with _told(f"The folders {input_path} and {output_path} could not be made ready"):
-            root, scratch = _root(work_dir, identity, stack)
-            _make_empty(output_path)
-            stack.callback(_afterwards, _make_empty, output_path)
-            _writable(output_path, identity)
-            _make_empty(input_path)
-            stack.callback(_afterwards, _make_empty, input_path)
-            fill = _linked(input_path, linked_parent) if linked_parent else input_path
-            if fill != input_path:
+        root, scratch = _root(work_dir, identity, stack)
+        with _told(f"The output folder {output_path or ''} could not be made ready"):
+            output = _made_or_emptied(output_path, root / "output", stack)
+            _writable(output, identity)
+        with _told(f"The input folder {input_path or ''} could not be made ready"):
+            fill = inputs = _made_or_emptied(input_path, root / "input", stack)
+            if input_path is not None and linked_parent is not None:
+                fill = _linked(input_path, linked_parent)
+            if fill != inputs:
                 stack.callback(_afterwards, _remove, fill)
             _readable(fill)
-        yield Folders(input=input_path, output=output_path, fill=fill, scratch=scratch, root=root)
+        yield Folders(input=inputs, output=output, fill=fill, scratch=scratch, root=root)
+
+
+def _made_or_emptied(path: Path | None, new: Path, stack: ExitStack) -> Path:
+    if path is None:
+        new.mkdir()
+        return new
+    _make_empty(path)
+    stack.callback(_afterwards, _make_empty, path)
+    return path
 
 
 def place(input_folder: Path, relative_path: str, before_making: Callable[[], None] = lambda: None) -> Path:
@@ -99,7 +100,7 @@ def place(input_folder: Path, relative_path: str, before_making: Callable[[], No
         )
     *parents, _ = relative_path.split("/")
     try:
-        fd = os.open(input_folder, os.O_RDONLY | _FOLDER)
+        fd = os.open(input_folder, os.O_RDONLY | FOLDER)
         try:
             for name in parents:
                 inner = _entered(name, fd, before_making)
@@ -117,99 +118,29 @@ def place(input_folder: Path, relative_path: str, before_making: Callable[[], No
     return target
 
 
-def empty(folder: Path) -> None:
-    """Remove all that is in the folder, but not the folder; one that is not there is empty.
-
-    Links are removed, never followed; folders without permissions are opened up first. Two descriptors
-    do for any depth, because what is in an inner folder moves up before that folder goes.
-    Raises OSError where something cannot be removed, or the folder is a link or a file.
-    """
-    try:
-        top = _unlocked(folder, None)
-    except FileNotFoundError:
-        return
-    try:
-        new_names = map(f".{secrets.token_hex(8)}-{{}}".format, itertools.count())
-        for _ in range(_ROUNDS):
-            names = os.listdir(top)  # noqa: PTH208  # a descriptor has no Path
-            if not names:
-                return
-            while names:
-                names += _without(names.pop(), top, new_names)
-        raise OSError(errno.ENOTEMPTY, "something goes on writing into it", str(folder))
-    finally:
-        os.close(top)
-
-
-def _without(name: str, top: int, new_names: Iterator[str]) -> list[str]:
-    """Remove one entry of the folder top; returns the names of what moved up from inside it."""
-    if _unlinked(name, top):
-        return []
-    moved = []
-    inner = _unlocked(name, top)
-    try:
-        for child in os.listdir(inner):  # noqa: PTH208
-            if not _unlinked(child, inner):
-                moved.append(next(new_names))
-                try:
-                    os.rename(child, moved[-1], src_dir_fd=inner, dst_dir_fd=top)
-                except PermissionError:  # to move a folder is to write in it
-                    os.close(_unlocked(child, inner))
-                    os.rename(child, moved[-1], src_dir_fd=inner, dst_dir_fd=top)
-    finally:
-        os.close(inner)
-    with suppress(FileNotFoundError):
-        try:
-            os.rmdir(name, dir_fd=top)
-        except OSError as error:
-            if error.errno != errno.ENOTEMPTY:  # somebody still writes: the next round has it
-                raise
-    return moved
-
-
-def _unlinked(name: str, folder: int) -> bool:
-    """Remove an entry that is no folder; False for a folder."""
-    try:
-        os.unlink(name, dir_fd=folder)
-    except IsADirectoryError:
-        return False
-    except FileNotFoundError:
-        pass
-    return True
-
-
-def _unlocked(path: Path | str, parent: int | None) -> int:
-    """A descriptor of a folder, whose owner may read and change it from now on."""
-    pinned = os.open(path, os.O_PATH | _FOLDER, dir_fd=parent)  # needs no permission on the folder itself
-    try:
-        mode = stat.S_IMODE(os.fstat(pinned).st_mode)
-        if mode & 0o700 != 0o700:
-            with suppress(PermissionError):  # not ours: what follows will tell whether that matters
-                os.chmod(f"/proc/self/fd/{pinned}", mode | 0o700)  # noqa: PTH101  # by name it could be a link
-        return os.open(".", os.O_RDONLY | _FOLDER, dir_fd=pinned)
-    finally:
-        os.close(pinned)
-
-
 def _entered(name: str, parent: int, before_making: Callable[[], None]) -> int:
     """A descriptor of the folder of this name, made where it is not there."""
     with suppress(FileNotFoundError):
-        return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+        return os.open(name, os.O_RDONLY | FOLDER, dir_fd=parent)
     before_making()
     os.mkdir(name, 0o755, dir_fd=parent)
-    return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=parent)
+    return os.open(name, os.O_RDONLY | FOLDER, dir_fd=parent)
 
 
 def _root(work_dir: Path, identity: Identity, stack: ExitStack) -> tuple[Path, Path]:
     """A new folder for this task, removed when the stack unwinds, and its scratch folder."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp(prefix="task-", dir=work_dir))
-    stack.callback(_afterwards, _remove, root)
-    if os.geteuid() == 0:  # else the program is of our own user, and nobody else has to get in
-        root.chmod(0o755)
-    scratch = root / "scratch"
-    scratch.mkdir()
-    _writable(scratch, identity)
+    with _told("The task's folders could not be made"):
+        work_dir.mkdir(parents=True, exist_ok=True)
+        root = Path(tempfile.mkdtemp(prefix="task-", dir=work_dir))
+        stack.callback(_afterwards, _remove, root)
+        if identity.alone is not None:  # nobody else, and no other task, gets in
+            os.chown(root, -1, identity.alone.id)
+            root.chmod(0o750)
+        elif os.geteuid() == 0:  # else the program is of our own user, and nobody else has to get in
+            root.chmod(0o755)
+        scratch = root / "scratch"
+        scratch.mkdir()
+        _writable(scratch, identity)
     return root, scratch
 
 

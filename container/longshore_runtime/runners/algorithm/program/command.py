@@ -14,6 +14,9 @@ from longshore_runtime.errors import StartError
 from longshore_runtime.runners.algorithm.program.users import Identity
 
 _SHELL = ("/bin/sh", "-c")
+PRIVATE_FOLDERS = ("home", "tmp")
+_NOBODYS_HOME = ("", "/", "/root", "/nonexistent")
+_USER_NAME = "task"
 
 # Names are compared in lower case, since nothing is lost by withholding another spelling.
 _WITHHELD_PREFIXES = (
@@ -108,18 +111,31 @@ def substituted(argv: tuple[str, ...], input_folder: Path, output_folder: Path) 
 
 
 def environment(
-    ours: Mapping[str, str], allowed: frozenset[str], identity: Identity, *, added: Mapping[str, str]
+    ours: Mapping[str, str],
+    allowed: frozenset[str],
+    identity: Identity,
+    *,
+    added: Mapping[str, str],
+    private: Path | None = None,
 ) -> dict[str, str]:
     """The program's environment: ours without our settings and credentials, then `added` on top.
 
     allowed: names that are passed on although they would be withheld. A proxy, a region or an endpoint
-    is no secret and stays.
+    is no secret and stays. private: a folder with PRIVATE_FOLDERS, for a user who may write nowhere else;
+    root's HOME becomes `home` in it, another one is the image's own and stays.
     """
     env = {name: value for name, value in ours.items() if name in allowed or not _withheld(name.lower())}
     if "LD_LIBRARY_PATH_ORIG" in env:  # how launchers that change the path keep the image's own
         env["LD_LIBRARY_PATH"] = env["LD_LIBRARY_PATH_ORIG"]
     if identity.home is not None:
         env["HOME"] = identity.home
+    if private is not None:
+        home, tmp = PRIVATE_FOLDERS
+        env["TMPDIR"] = str(private / tmp)
+        if env.get("HOME", "") in _NOBODYS_HOME:
+            env["HOME"] = str(private / home)
+        for name in ("USER", "LOGNAME"):  # no file names this user, and much asks what it is called
+            env.setdefault(name, _USER_NAME)
     return env | dict(added)
 
 

@@ -9,6 +9,7 @@ first, limits itself, and becomes the program. That costs 10 ms, without a limit
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import marshal
 import os
@@ -21,7 +22,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
-from longshore_runtime.runners.algorithm.program.users import Identity
+from longshore_runtime.runners.algorithm.program.users import Identity, hint
+
+_PR_SET_NO_NEW_PRIVS = 38
+_libc = ctypes.CDLL(None)
 
 # After setgroups it imports nothing more: the new user may not be able to read Python's files. So it calls
 # execve itself, as os.execvpe imports. _signal, because the public module takes as long as all the rest.
@@ -67,6 +71,8 @@ def launch(
     """
     # The child has this thread's signal mask, and must hear SIGTERM.
     blocked = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if identity.confined:  # of this thread, for good; the child inherits it, and so does all that it starts
+        _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     try:
         if memory_mb is not None:
             return _launch_limited(argv, environ, folder, identity, memory_mb << 20)
@@ -113,6 +119,7 @@ def _launch_limited(
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _LIMITED],
             cwd=folder,
+            env={},  # ours has credentials, which a program of the same user could read
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -166,7 +173,8 @@ def _why(
     if error.errno == errno.EACCES and path is not None and not path.stat().st_mode & 0o111:
         return "the file is not executable: add `RUN chmod a+x` to the Dockerfile"
     if error.errno == errno.EACCES:
-        return f"{who} may not run it: look at the permissions of the file, its folders and its interpreter"
+        look = "look at the permissions of the file, its folders and its interpreter"
+        return f"{who} may not run it: {look}{hint(identity)}"
     if error.errno == errno.ENOEXEC and _first_line(path).startswith(b"\x7fELF"):
         return f"it is broken, or built for another processor than this {platform.machine()}"
     if error.errno == errno.ENOEXEC:

@@ -11,6 +11,7 @@ import pwd
 from dataclasses import dataclass
 
 from longshore_runtime.errors import StartError
+from longshore_runtime.runners.algorithm.program.task_users import TaskUser
 
 VARIABLE = "ALGORITHM_USER"
 _MOST = 2**32 - 2  # the kernel's last id means "no change"
@@ -21,12 +22,16 @@ class Identity:
     """What a program becomes before it starts; None leaves that part as it is in the server.
 
     groups: the supplementary groups, gid first; () takes all of them away. home: the new HOME.
+    alone: the ids that no other task has, where this is a task's own user. confined: whether the program is
+    kept from gaining rights, by setuid programs for example.
     """
 
     uid: int | None = None
     gid: int | None = None
     groups: tuple[int, ...] | None = None
     home: str | None = None
+    alone: TaskUser | None = None
+    confined: bool = False
 
     @property
     def owner(self) -> tuple[int, int] | None:
@@ -34,6 +39,13 @@ class Identity:
         if self.uid is None and self.gid is None:
             return None
         return (-1 if self.uid is None else self.uid), (-1 if self.gid is None else self.gid)
+
+
+def hint(identity: Identity) -> str:
+    """What to add to a fault that a task's own user may have caused; "" where it has none."""
+    if identity.alone is None:
+        return ""
+    return f". Each task runs as a user of its own; {VARIABLE}=root runs the program as root, uncontained"
 
 
 def parse(text: str, extra_groups: bool) -> Identity:
