@@ -33,7 +33,7 @@ def load(settings: Settings) -> base.Runner:
         runner.load()
     except StartError as error:
         fail(settings, str(error))
-    except (Exception, SystemExit):  # noqa: BLE001  # a load may raise anything; none is swallowed
+    except BaseException:  # noqa: BLE001  # a load may raise anything; none is swallowed
         # The user's own: their traceback, untouched, is what helps them.
         what = "The program" if settings.algorithm else f"The model in {settings.model_dir}"
         fail(settings, f"{what} could not be loaded:\n{traceback.format_exc()}")

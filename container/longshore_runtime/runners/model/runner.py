@@ -19,7 +19,7 @@ from longshore_runtime import logs, once
 from longshore_runtime.errors import RequestError, StartError
 from longshore_runtime.model_settings import CONCURRENCY_MAX
 from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
-from longshore_runtime.runners.model import batching, decoding, encoding, loader, media, metrics
+from longshore_runtime.runners.model import batching, decoding, encoding, failures, loader, media, metrics
 from longshore_runtime.runners.model.calls import Calls, Token
 from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.item import Item, Steps, gone, through
@@ -165,8 +165,8 @@ class ModelRunner:
         call = self._begin((item.context.request_id,))
         try:
             item.succeed(self._code.predict(self._model, item.data, item.context))
-        except batching.FAILURES as error:
-            item.fail(error)
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            item.fail(failures.of(error))
         finally:
             self._calls.end(call, 1)
 
@@ -194,6 +194,10 @@ class ModelRunner:
             decoded = self._decoded(body, context)
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failures.of(error) from error
         finally:
             self._conversions.end(conversion)
         context.stages["decode"] = monotonic() - began
@@ -213,6 +217,10 @@ class ModelRunner:
         conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
         try:
             return self._encoded(prediction, context)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failures.of(error) from error
         finally:
             self._conversions.end(conversion)
 
@@ -258,8 +266,10 @@ def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
     )
 
 
-def _refused(status: int, what: str, error: ValueError) -> RequestError:
+def _refused(status: int, what: str, error: ValueError) -> Exception:
     """The caller gets the exception's own words; the log also gets the line it came from."""
+    if failures.misuses_threads(error):
+        return failures.ModelFailedError(f"{type(error).__name__}: {error}")
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
     log.warning("%s: %s: %.500s (%s)", what, type(error).__name__, error, at)
