@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import resource
 import select
 import selectors
@@ -91,6 +92,11 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
                 self._listen(True)  # again, where none could be accepted
             self.wait_for_and_dispatch_events(_WATCH_SECONDS if self._watched else _IDLE_SECONDS)
         self._finish()
+
+    def leave_to_parent(self) -> None:
+        """Let go of the connections, in a child process that the user's code has forked."""
+        for connection in list(getattr(self, "_connections", {}).values()):
+            os.close(connection.sock.detach())
 
     def _start_thread(self) -> None:
         if self._threads >= self.cfg.threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 from http import HTTPStatus
 from pathlib import Path
@@ -47,6 +48,13 @@ class Ours:
         events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds, wsgi.model_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
 
+    def leave_to_parent(self) -> None:
+        """Let go of what is the worker's alone, in a child process that the user's code has forked."""
+        super().leave_to_parent()  # type: ignore[misc]  # of the class this is mixed into
+        for listener in self.sockets:
+            # Not by gevent's own close(), which would touch the event loop.
+            os.close(getattr(listener, "_sock", listener).detach())
+
     def handle_winch(self, sig: int, frame: object) -> None:
         """This worker's time is over: the next answer on each connection is the last (reloading.py)."""
         self.cfg.set("keepalive", 0)
@@ -79,5 +87,9 @@ class Ours:
 def worker_class(name: str) -> type[Any]:
     """The class for gthread or gevent."""
     response.use()
-    base = ThreadWorker if name == "gthread" else util.load_class(name)
+    base: type[Any] = ThreadWorker
+    if name == "gevent":
+        from longshore_runtime.serving.greenlets import GreenletWorker  # gevent need not be installed
+
+        base = GreenletWorker
     return type(base.__name__, (Ours, base), {})

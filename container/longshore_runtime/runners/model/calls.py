@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import traceback
 from collections.abc import Sequence
 from time import monotonic
 
@@ -17,7 +19,8 @@ _ONE_IN = 16
 class Token:
     """A call that runs, and the witness's place of it."""
 
-    __slots__ = ("place",)
+    __slots__ = ("pid", "place")
+    pid: int
     place: int | None
 
 
@@ -36,11 +39,18 @@ class Calls:
         token = Token()
         if self._witness is not None:
             token.place = self._witness.call(request_ids)
+        token.pid = os.getpid()
         self._began[token] = monotonic()
         return token
 
     def end(self, token: Token, n: int) -> None:
-        """The call has ended, with its answers or without; it was for n requests."""
+        """The call has ended, with its answers or without; it was for n requests.
+
+        A process that the call has forked, and that comes back here, ends: its parent answers.
+        """
+        if token.pid != os.getpid():
+            traceback.print_exc()
+            os._exit(1)
         seconds = monotonic() - self._began.pop(token)
         if self._witness is not None:
             self._witness.returned(token.place)

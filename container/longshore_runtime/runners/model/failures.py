@@ -26,7 +26,7 @@ def of(error: BaseException) -> Exception:
         return error
     if ends_this_greenlet(error):
         raise error
-    failure = ModelFailedError(f"{type(error).__name__}: {error}".rstrip(": "))
+    failure = ModelFailedError(f"the model raised {type(error).__name__}")
     failure.__cause__ = error
     return failure
 
