@@ -26,6 +26,7 @@ ANSWERS = {
     "handlers": "[] [] -1",
     "comes_back": "the parent's",
     "fails_in_child": "the parent's",
+    "in_decode": "the parent's",
     "in_a_thread": [1, 4, 9],
 }
 

@@ -136,7 +136,7 @@ def test_the_line_stands_alone_where_the_stacks_were_cut_short(tmp_path: Path) -
     ):
         while b"loaded" not in log.readline():
             pass
-        os.write(writing, b"-" * 40 + b"\n")  # without this the end would be that of a line, as it happens
+        os.write(writing, b"-" * 2040 + b"\n")  # so that the end is in the middle of a line
         os.close(writing)
         (worker,) = server.workers()
 

@@ -12,6 +12,7 @@ import signal
 import threading
 from typing import Any
 
+from longshore_runtime.runners.model import forked
 from longshore_runtime.serving import blackbox
 
 # Those that gunicorn's workers handle.
@@ -31,6 +32,13 @@ def prepare(worker: Any) -> None:
     os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=lambda: _begin(worker))
 
 
+def close(socket: Any) -> None:
+    """Close a socket in a child process, and nothing but its descriptor: gevent's are in an event loop."""
+    descriptor = getattr(socket, "_sock", socket).detach()
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
 def _block() -> None:
     """Have signals wait. One that came before the child is ready would go to our handlers."""
     _before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
@@ -46,5 +54,6 @@ def _begin(worker: Any) -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     _unblock()
+    forked.is_child = True
     blackbox.mine.adopt(blackbox.BlackBox())
     worker.leave_to_parent()

@@ -11,9 +11,9 @@ from multiprocessing import connection, synchronize
 from time import monotonic
 from typing import Any
 
-import gevent
-import gevent.socket
-from gevent._hub_local import set_hub, set_loop
+import gevent  # type: ignore[import-untyped]
+import gevent.socket  # type: ignore[import-untyped]
+from gevent._hub_local import set_hub, set_loop  # type: ignore[import-untyped]
 
 _PIPE_BUF = 4096  # so many bytes go into a pipe or socket that is ready without blocking
 _LOOK_AGAIN_SECONDS = 0.002

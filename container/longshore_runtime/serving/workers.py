@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 from http import HTTPStatus
 from pathlib import Path
@@ -14,7 +13,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from longshore_runtime import problem
-from longshore_runtime.serving import blackbox, events, fullness, response
+from longshore_runtime.serving import blackbox, child_processes, events, fullness, response
 from longshore_runtime.serving.threads import ThreadWorker
 
 log = logging.getLogger("worker")
@@ -52,8 +51,7 @@ class Ours:
         """Let go of what is the worker's alone, in a child process that the user's code has forked."""
         super().leave_to_parent()  # type: ignore[misc]  # of the class this is mixed into
         for listener in self.sockets:
-            # Not by gevent's own close(), which would touch the event loop.
-            os.close(getattr(listener, "_sock", listener).detach())
+            child_processes.close(listener)
 
     def handle_winch(self, sig: int, frame: object) -> None:
         """This worker's time is over: the next answer on each connection is the last (reloading.py)."""

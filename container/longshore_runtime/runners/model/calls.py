@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import traceback
 from collections.abc import Sequence
 from time import monotonic
 
 from longshore_runtime.runners.base import Witness
+from longshore_runtime.runners.model import forked
 from longshore_runtime.runners.model.costs import Costs
 
 # Of calls shorter than this, one in so many is looked at: learning from each would cost as much as the call.
@@ -19,8 +18,7 @@ _ONE_IN = 16
 class Token:
     """A call that runs, and the witness's place of it."""
 
-    __slots__ = ("pid", "place")
-    pid: int
+    __slots__ = ("place",)
     place: int | None
 
 
@@ -39,18 +37,13 @@ class Calls:
         token = Token()
         if self._witness is not None:
             token.place = self._witness.call(request_ids)
-        token.pid = os.getpid()
         self._began[token] = monotonic()
         return token
 
     def end(self, token: Token, n: int) -> None:
-        """The call has ended, with its answers or without; it was for n requests.
-
-        A process that the call has forked, and that comes back here, ends: its parent answers.
-        """
-        if token.pid != os.getpid():
-            traceback.print_exc()
-            os._exit(1)
+        """The call has ended, with its answers or without; it was for n requests."""
+        if forked.is_child:
+            forked.end()
         seconds = monotonic() - self._began.pop(token)
         if self._witness is not None:
             self._witness.returned(token.place)

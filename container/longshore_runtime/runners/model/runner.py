@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -84,6 +84,7 @@ class ModelRunner:
             target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
             patience=self._patience,
             gate=self._gate,
+            conversions=self._conversions,
         )
         self._room = Room(model.max_bodies_mb * 2**20)
         self.at_once = concurrency * most
@@ -103,7 +104,7 @@ class ModelRunner:
         """The same in two steps: it yields its item, and wants to go on when that is settled."""
         deadline = self._admit(context)
         try:
-            return (yield from self._answer(*self._decode(body, context), context, deadline))
+            return (yield from self._answer(self._item(body, context, deadline)))
         finally:
             metrics.observe_stages(context.stages)
 
@@ -115,7 +116,7 @@ class ModelRunner:
             with self._room.hold(body.size, context, deadline):
                 context.stages["queue"] = monotonic() - began
                 # Held by no variable of ours, so that a body goes when it is decoded.
-                steps = self._answer(*self._decode(self._read(body, context), context), context, deadline)
+                steps = self._answer(self._item(self._read(body, context), context, deadline))
                 return through(steps, self.queue.settle)
         finally:
             metrics.observe_stages(context.stages)
@@ -135,9 +136,19 @@ class ModelRunner:
         is_npy = media.parse(context.content_type).type == media.NPY
         return body.read_writable() if is_npy and self._code.decode is None else body.read()
 
-    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Steps[Answer]:
+    def _item(self, body: bytes | bytearray, context: Context, deadline: float) -> Item:
+        """Return a request for the queue, which alone holds its body, or its data."""
+        if self._code.decode_in_call and self.queue.at_once == 1:
+            item = Item(None, context, deadline)
+            item.body = body
+            return item
+        data, records = self._decode(body, context)
         item = Item(data, context, deadline)
-        del data  # the item's alone from here on, which lets it go when it is computed
+        item.records = records
+        return item
+
+    def _answer(self, item: Item) -> Steps[Answer]:
+        context = item.context
         if not self.queue.settle_now(item):
             yield item
         try:
@@ -151,20 +162,19 @@ class ModelRunner:
             if item.began is not None:
                 context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
-        began = monotonic()
-        try:
-            encoded, content_type = self._encode(prediction, context)
-        except ValueError as error:
-            raise _refused(406, "the prediction could not be encoded", error) from error
-        context.stages["encode"] = monotonic() - began
+        encoded, content_type = item.encoded or self._encode(prediction, context)
         status = context.answer_status or 200
-        return Answer(encoded, context.answer_type or content_type, records, status)
+        return Answer(encoded, context.answer_type or content_type, item.records, status)
 
     def _compute_one(self, items: list[Item]) -> None:
         (item,) = items
         call = self._begin((item.context.request_id,))
         try:
+            if item.body is not None:
+                self._decode_in_call(item)
             item.succeed(self._code.predict(self._model, item.data, item.context))
+            if self._code.encode_in_call:
+                self._encode_in_call(item)
         except BaseException as error:  # noqa: BLE001  # a model may raise anything
             item.fail(failures.of(error))
         finally:
@@ -176,7 +186,21 @@ class ModelRunner:
         return self._calls.begin(request_ids)
 
     def _compute_batch(self, items: list[Item]) -> None:
-        batching.compute(self._call_batch, items)
+        _each(self._decode_in_call, [item for item in items if item.body is not None])
+        batching.compute(self._call_batch, [item for item in items if not item.settled])
+        if self._code.encode_in_call:
+            _each(self._encode_in_call, [item for item in items if item.error is None])
+
+    def _decode_in_call(self, item: Item) -> None:
+        assert item.body is not None
+        logs.request_id.set(item.context.request_id)
+        body, item.body = item.body, None
+        item.data, item.records = self._decode(body, item.context)
+
+    def _encode_in_call(self, item: Item) -> None:
+        if self.queue.at_once == 1:
+            logs.request_id.set(item.context.request_id)
+            item.encoded = self._encode(item.prediction, item.context)
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
@@ -214,15 +238,20 @@ class ModelRunner:
         return decoded.data, decoded.records
 
     def _encode(self, prediction: Any, context: Context) -> tuple[bytes, str]:
-        conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
+        began = monotonic()
+        conversion = self._conversions.begin(began, context.request_id, "an encode")
         try:
-            return self._encoded(prediction, context)
+            encoded = self._encoded(prediction, context)
+        except ValueError as error:
+            raise _refused(406, "the prediction could not be encoded", error) from error
         except Exception:
             raise
         except BaseException as error:
             raise failures.of(error) from error
         finally:
             self._conversions.end(conversion)
+        context.stages["encode"] = monotonic() - began
+        return encoded
 
     def _encoded(self, prediction: Any, context: Context) -> tuple[bytes, str]:
         if self._code.encode is not None:
@@ -237,6 +266,15 @@ class ModelRunner:
         default = self._default_accept or media.parse(context.content_type).type or "application/json"
         ranges = media.acceptable(context.accept) or ["*/*"]
         return [default if media.matches(wanted, default) else wanted for wanted in ranges]
+
+
+def _each(do: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do it for each of them. One that fails does so alone."""
+    for item in items:
+        try:
+            do(item)
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            item.fail(failures.of(error))
 
 
 def _allowed_by(model: object) -> int:
