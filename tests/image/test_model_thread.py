@@ -129,3 +129,22 @@ def test_a_model_that_ignores_sigterm_is_stopped_like_any_other(tmp_path: Path, 
         assert sent.result().json() == "sleep"
         assert one.wait_exit() == 0
         assert "died" not in one.stderr
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.003])
+@pytest.mark.parametrize(("places", "statuses"), [(1, {200, 503}), (1000, {200})])
+def test_no_thread_waits_for_one_that_waits_for_it(
+    tmp_path: Path, places: int, statuses: set[int], seconds: float
+) -> None:
+    """Small requests, which any thread reads, among large ones, which keep a thread and room in memory."""
+    variables: dict[str, Any] = {
+        "MODEL_SERVER_WORKERS": 1,
+        "MODEL_SERVER_THREADS": places + 2,
+        "MODEL_SERVER_MAX_QUEUE": places,
+        "MODEL_SERVER_MAX_BODIES_MB": 1,
+    }
+    body = {"what": "sleep", "seconds": seconds}
+    bodies = [body, body, body | {"large": "x" * 100_000}, body, body | {"large": "x" * 700_000}]
+    with Server(tmp_path, "sets_signal_handlers", **variables) as one, ThreadPoolExecutor(24) as pool:
+        assert {answer.status_code for answer in pool.map(one.post, bodies * 40)} <= statuses
+        assert [one.post(body).status_code for body in bodies] == [200] * len(bodies)

@@ -81,7 +81,7 @@ class ThreadWorker(Housekeeping):
             turns.enter_main()
             turns.wake_reader = self._parking.ring
             self._queue.lead_by(turns)
-        self._start_thread()
+        turns.take_away()  # for a first thread, or the main one if none can be started
         self.keep_house()
         while not self._stopped.is_set():
             try:
