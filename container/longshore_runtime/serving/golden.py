@@ -78,7 +78,7 @@ def _failure(runner: Runner, settings: Settings) -> tuple[str, str]:
     except RequestError as error:
         what = f"The golden request {told} would be answered with {error.status}: {error.detail}"
         return what, traceback.format_exc()
-    except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001  # as with a request: the model has failed
+    except BaseException:  # noqa: BLE001  # as with a request: the model has failed
         return f"The model failed on the golden request {told}:", traceback.format_exc()
     if answer.status >= 400:
         return f"The golden request {told} would be answered with {answer.status}, by the model itself.", ""

@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 
 from longshore_runtime import hiding, logs, settings
 from longshore_runtime.errors import StartError
-from longshore_runtime.serving import blackbox, events, fullness
+from longshore_runtime.serving import blackbox, child_processes, events, fullness
 from longshore_runtime.serving import workers as workers_module
 
 environ = dict(os.environ)  # before the model can change it
@@ -68,6 +68,7 @@ def post_fork(server: Any, worker: Any) -> None:
     """In the worker, before it loads."""
     blackbox.mine.adopt(worker.box)
     fullness.mine.adopt(worker.slot, run_dir)
+    child_processes.prepare(worker)
 
 
 def child_exit(server: Any, worker: Any) -> None:

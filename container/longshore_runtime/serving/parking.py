@@ -21,8 +21,14 @@ from longshore_runtime.serving.turns import turns
 class Parking:
     """Of one worker. For the thread that has the turn, but for what says otherwise."""
 
-    def __init__(self, queue: ModelQueue) -> None:
+    def __init__(self, queue: ModelQueue, answers_itself: Callable[[], bool]) -> None:
+        """Args:
+        queue: of the model.
+        answers_itself: whether a thread that has computed a request alone answers it, too.
+        """
         self._queue = queue
+        self._answers_itself = answers_itself
+        self._context = contextvars.copy_context()  # what load() has set
         self._settled: deque[Item] = deque()
         self._rung = False
         self.bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -34,7 +40,7 @@ class Parking:
         if not self._queue.enter(item):
             resume()
         elif not turns.has():  # it has taken long to decode, and another thread reads by now
-            self._ring()
+            self.ring()
 
     def waits(self) -> float | None:
         """After how many seconds without an event to act().
@@ -52,16 +58,24 @@ class Parking:
         expires = self._queue.expires_in()
         if expires is not None and expires <= 0.0:
             self._queue.expire()
-            return
-        starts = self._queue.starts_in()
-        while starts is not None:
-            parked = contextvars.copy_context().run(self._queue.lead)
+        elif not self._queue.may_lead():
+            self._queue.call_leader()
+        elif self._queue.starts_in() is not None:
+            self.lead()
+
+    def lead(self) -> None:
+        """Compute, until nothing waits or something else is to be done first. For a thread that may lead."""
+        while True:
+            parked = self._context.copy().run(self._queue.lead)
             starts = self._queue.starts_in()
-            if len(parked) == 1 and (starts is None or turns.has()):
+            if len(parked) == 1 and (starts is None or turns.has()) and self._answers_itself():
                 _resume(parked[0])
+                self._queue.handed_back()
                 return  # to read, or to wait for the turn
-            self._hand_back(parked)
-            if turns.has() or (starts is not None and starts > 0.0):
+            if parked or starts is not None:
+                self._hand_back(parked)
+            self._queue.handed_back()
+            if starts is None or starts > 0.0 or turns.has():
                 return  # the thread that reads, this one or another, will see to it
 
     def answer_one(self) -> None:
@@ -72,7 +86,7 @@ class Parking:
                 os.eventfd_read(self.bell)
             self._rung = False
             if self._settled:  # put here in between, by one who thought the bell still rang
-                self._ring()
+                self.ring()
         if item is not None:
             _resume(item)
 
@@ -85,14 +99,16 @@ class Parking:
     def _hand_back(self, items: Sequence[Item]) -> None:
         """From any thread."""
         self._settled.extend(items)
-        self._ring()
+        self.ring()
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Have the thread that reads look around. From any thread."""
         if not self._rung:
             self._rung = True
             os.eventfd_write(self.bell, 1)
 
 
 def _resume(item: Item) -> None:
-    assert item.resume is not None
-    item.resume()
+    resume, item.resume = item.resume, None
+    if resume is not None:  # otherwise it has been handed back twice, after an interruption
+        resume()

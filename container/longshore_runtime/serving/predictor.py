@@ -18,6 +18,7 @@ from werkzeug.datastructures import EnvironHeaders
 from longshore_runtime import contract, logs, problem
 from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.base import Answer, Context, Runner, UnreadBody
+from longshore_runtime.runners.model import failures
 from longshore_runtime.runners.model.item import Item, Steps, through
 from longshore_runtime.runners.model.queue import ModelQueue
 from longshore_runtime.serving import blackbox, client, content_coding, metrics
@@ -117,7 +118,9 @@ class Predictor:
             reply = problem_reply(error.status, error.detail, request_id)
             reply.headers.extend(error.headers.items())
             return reply
-        except (Exception, SystemExit, KeyboardInterrupt):  # a model that calls sys.exit() has failed, too
+        except BaseException as error:  # also the exception of a signal's handler that the model has set
+            if isinstance(error, GeneratorExit) or failures.ends_this_greenlet(error):
+                raise
             log.exception("the model failed")
             detail = "The model failed on this request; the container's log says how, under this request_id."
             return problem_reply(500, detail, request_id)

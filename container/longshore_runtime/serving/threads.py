@@ -1,5 +1,10 @@
 """gunicorn's threaded worker, with threads that fetch their requests themselves (and answer by exchange.py).
 
+The main thread is where the user's code is imported and loaded. With one call of the model at a time (the
+default) it also makes all calls, so that what code sets in its thread holds: it waits to be called, and as
+long as calls and conversions are short it has the turn itself, and does everything. It never waits for
+anything that another thread might need it for: what gunicorn's parser has to read is another's.
+
 gunicorn's own has one thread wait for all connections and hand each request to a pool, which hands the
 connection back: two changes of thread a request, each of which waits for the interpreter. Here the thread
 that has the turn (turns.py) waits on one epoll for all connections, answers the one that is ready next,
@@ -10,7 +15,8 @@ neither read nor watched until it has its answer.
 
 A thread is started when the turn is handed over and none waits for it: as many as ever work at a time.
 
-The main thread tells gunicorn that this process lives, and stops it. It also takes the turn from a thread
+A thread of its own (housekeeping) tells gunicorn that this process lives, sees the signals that stop it,
+whatever the main thread is at, and takes the turn from a thread
 that stays with one request for long and had no reason to expect that, so that the others are read, and
 refused where need be. Nobody closes idle connections: nginx, the only client, does that.
 """
@@ -20,10 +26,10 @@ from __future__ import annotations
 import contextvars
 import resource
 import select
-import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -31,7 +37,9 @@ from gunicorn.workers import gthread
 
 from longshore_runtime import descriptors, logs
 from longshore_runtime.runners.model.item import Steps
-from longshore_runtime.serving import exchange, parking
+from longshore_runtime.runners.model.queue import ModelQueue
+from longshore_runtime.serving import child_processes, exchange, parking
+from longshore_runtime.serving.housekeeping import Housekeeping
 from longshore_runtime.serving.predictor import Reply
 from longshore_runtime.serving.turns import turns
 
@@ -39,23 +47,23 @@ log = logs.get("worker")
 
 # One event, then silence until armed again: no two threads get the same connection.
 _ONCE = select.EPOLLIN | select.EPOLLONESHOT
-_LOOK_AGAIN_SECONDS = 0.05
-_WATCH_SECONDS = 0.02
-_IDLE_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 60.0
 _EPOLL_SECONDS = 0.001  # what it takes times in
 
 
-class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is published without types
+class ThreadWorker(Housekeeping):
     """Reads, answers and closes as gunicorn's does, but for what exchange.py takes."""
 
     def run(self) -> None:
-        """Serve until told to stop; then end what is in flight, `graceful_timeout` seconds at most."""
+        """Serve until told to stop. Then end what is in flight, `graceful_timeout` seconds at most."""
         from longshore_runtime.serving import flask_app  # loaded by now, and only in a worker
 
         self._hot_path = flask_app.hot_path(self.wsgi)
         queue = self._hot_path.queue if self._hot_path else None
-        self._parking = None if queue is None else parking.Parking(queue)
+        self._queue = queue if queue is not None and queue.at_once == 1 else None  # if the main thread leads
+        self._parking = None if queue is None else parking.Parking(queue, self._answers_itself)
+        self._context = contextvars.copy_context()  # what load() has set
+        self._is_plain = True  # whether the last request needed no parser of gunicorn's
         self._epoll = select.epoll()
         if self._parking is not None:
             self._epoll.register(self._parking.bell, select.EPOLLIN)
@@ -69,33 +77,53 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         self._listen(True)
         self._told = -_TELL_AGAIN_SECONDS  # when it was last told that no connection can be accepted
         self._threads = 0
-        # How many events the threads have begun in their turns, and whether the turn's thread is at one now.
-        self._events = 0
-        self._at_one = False
-        self._watched = True  # whether the main thread looks at them often; otherwise it wants to be woken
-        turns.when_nobody_waits = self._start_thread
-        self._start_thread()
-        # How a signal wakes this thread.
-        self.poller.register(
-            self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks
-        )
-        seen = 0
-        while self.alive and self.is_parent_alive():
-            self.notify()
-            self._watched = False  # first: a thread that begins an event after the next line sees it
-            events, at_one = self._events, self._at_one
-            if at_one and events == seen:
-                turns.take_away()
-            self._watched = at_one or events != seen
-            seen = events
-            if len(self._connections) < self.worker_connections:
-                self._listen(True)  # again, where none could be accepted
-            self.wait_for_and_dispatch_events(_WATCH_SECONDS if self._watched else _IDLE_SECONDS)
-        self._finish()
+        turns.start_another = self._start_thread
+        if self._queue is not None and self._parking is not None:
+            turns.enter_main()
+            turns.wake_reader = self._parking.ring
+            self._queue.lead_by(turns)
+        turns.take_away()  # for a first thread, or the main one if none can be started
+        self.keep_house()
+        while not self._stopped.is_set():
+            try:
+                if self._queue is None:
+                    self._stopped.wait()
+                else:
+                    self._lead(self._queue)
+            except BaseException:  # of a signal's handler that the model has set, which comes late
+                log.exception("the main thread was interrupted")
+                if self._queue is not None:
+                    self._queue.recover()
+        self._main_ended.set()
 
-    def _start_thread(self) -> None:
+    def _lead(self, queue: ModelQueue) -> None:
+        """In the main thread: make the calls of the model, and read what comes where both are quick."""
+        assert self._parking is not None
+        while not self._stopped.is_set():
+            if queue.called:
+                self._parking.lead()
+            elif not turns.has():
+                turns.wait_in_main()
+            elif self._main_reads() or not turns.others_come():
+                self._read()
+            else:
+                turns.hand_over()
+
+    def _main_reads(self) -> bool:
+        """Whether requests are so quick that the main thread does all of them itself."""
+        return self._is_plain and self._queue is not None and self._queue.is_quick()
+
+    def _answers_itself(self) -> bool:
+        return self._queue is None or self._queue.is_quick_to_answer()
+
+    def leave_to_parent(self) -> None:
+        """Let go of the connections, in a child process that the user's code has forked."""
+        for connection in list(getattr(self, "_connections", {}).values()):
+            child_processes.close(connection.sock)
+
+    def _start_thread(self) -> bool:
         if self._threads >= self.cfg.threads:
-            return  # one of them will come back
+            return False  # one of them will come back
         self._threads += 1
         # Daemons: a call that never returns must not keep the process from ending.
         thread = threading.Thread(target=self._answer, name=f"http-{self._threads}", daemon=True)
@@ -104,6 +132,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         except RuntimeError:  # this user may have no more
             log.exception("a thread could not be started")
             self._threads -= 1
+            return False
+        return True
 
     def _listen(self, listen: bool) -> None:
         with self._listen_guard:
@@ -117,18 +147,26 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
     def _answer(self) -> None:
         """In each of the threads, for ever."""
         while True:
-            turns.take()
-            while turns.has():
-                self._at_one = False
-                descriptor = self._next_ready()
-                self._begin_event()
-                try:
-                    if descriptor is not None:
-                        self._handle_event(descriptor)
-                    elif self._parking is not None:
-                        self._parking.act()
-                except BaseException:  # a thread must survive whatever a model raises
-                    log.exception("a thread failed")
+            try:
+                connection = turns.take()
+                if connection is not None:
+                    self._answer_on(connection, self._by_gunicorn)
+                while turns.has():
+                    self._read()
+                    if self._main_reads():
+                        turns.offer_to_main()
+            except BaseException:  # a thread must survive whatever a model raises
+                log.exception("a thread failed")
+
+    def _read(self) -> None:
+        """With the turn: wait for an event, and handle it."""
+        self._at_one = False
+        descriptor = self._next_ready()
+        self._begin_event()
+        if descriptor is not None:
+            self._handle_event(descriptor)
+        elif self._parking is not None:
+            self._parking.act()
 
     def _next_ready(self) -> int | None:
         """What there is to read next; None where there is something else to do first."""
@@ -143,14 +181,6 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
                 time.sleep(waits)
                 events = self._epoll.poll(0.0, 1)
         return events[0][0] if events else None
-
-    def _begin_event(self) -> None:
-        """Have the main thread see to it that others are read, should this take long."""
-        self._events += 1
-        self._at_one = True
-        if not self._watched:
-            self._watched = True
-            self.method_queue.defer(lambda: None)
 
     def _handle_event(self, descriptor: int) -> None:
         if descriptor in self._listeners:
@@ -192,10 +222,12 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
 
     def _handle_ready(self, descriptor: int) -> None:
         self._busy.add(descriptor)
-        connection = self._connections[descriptor]
+        self._answer_on(self._connections[descriptor], self.handle)
+
+    def _answer_on(self, connection: Any, handle: Callable[[Any], bool | None]) -> None:
         keep: bool | None = False
         try:
-            keep = self.handle(connection)
+            keep = handle(connection)
             # What was read ahead causes no event.
             while keep and connection.parser.unreader.buf.getvalue():
                 keep = self.handle(connection)
@@ -222,7 +254,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         None: whoever goes on with the request leaves the connection.
         """
         if self._hot_path is None:
-            return bool(super().handle(connection))
+            return self._by_gunicorn(connection)
         try:
             arrived = exchange.Arrived(connection)
             if not arrived.data:
@@ -230,17 +262,24 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             steps = None
             if arrived.environ is not None:
                 steps = self._hot_path.steps(arrived.environ, arrived.body)
+            self._is_plain = steps is not None
             if steps is None:
                 connection.parser.unreader.unread(arrived.data)
-                return bool(super().handle(connection))
+                if self._queue is None or not turns.is_me():
+                    return self._by_gunicorn(connection)
+                turns.send(connection)
+                return None
         except OSError as error:
             log.debug("a connection failed: %s", error)
             return False
         except ValueError as error:
             self.handle_error(None, connection.sock, connection.client, error)
             return False
-        self._go_on(connection, steps, contextvars.copy_context())
+        self._go_on(connection, steps, self._context.copy())
         return None
+
+    def _by_gunicorn(self, connection: Any) -> bool:
+        return bool(self._context.copy().run(super().handle, connection))
 
     def _go_on(self, connection: Any, steps: Steps[Reply], context: contextvars.Context) -> None:
         """Go on with a request until it has to wait, or is answered. context: that of its log lines."""
@@ -269,16 +308,3 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
             self.handle_error(None, connection.sock, connection.client, error)
             return False
         return not last
-
-    def _finish(self) -> None:
-        self._listen(False)
-        for listener in self.sockets:
-            listener.close()
-        begun = time.monotonic()
-        while self._connections and time.monotonic() - begun < self.cfg.graceful_timeout:
-            # A request may be on its way on a connection still idle: it is answered, and told to close.
-            lingering = time.monotonic() - begun < gthread.STOP_KEEPALIVE_LINGER
-            if not (self._busy or lingering):
-                break
-            self.notify()
-            time.sleep(_LOOK_AGAIN_SECONDS)

@@ -12,7 +12,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidResponseHeader, InvalidResponseHeaderName, ParseException
 
 from longshore_runtime import descriptors, logs
-from longshore_runtime.serving import blackbox, events, fullness, response
+from longshore_runtime.serving import blackbox, child_processes, events, fullness, response
 from longshore_runtime.serving.threads import ThreadWorker
 
 log = logs.get("worker")
@@ -45,6 +45,12 @@ class Ours:
         fullness.mine.has_room()
         events.send(run_dir, events.WorkerReady(self.pid, wsgi.load_seconds, wsgi.model_seconds))
         super().run()  # type: ignore[misc]  # of the class this is mixed into
+
+    def leave_to_parent(self) -> None:
+        """Let go of what is the worker's alone, in a child process that the user's code has forked."""
+        super().leave_to_parent()  # type: ignore[misc]  # of the class this is mixed into
+        for listener in self.sockets:
+            child_processes.close(listener)
 
     def handle_winch(self, sig: int, frame: object) -> None:
         """This worker's time is over: the next answer on each connection is the last (reloading.py)."""
@@ -89,5 +95,6 @@ def worker_class(name: str) -> type[Any]:
     response.use()
     if name == "gthread":
         return type("ThreadWorker", (Ours, ThreadWorker), {})
-    base = util.load_class(name)
-    return type(base.__name__, (Ours, _NeverStandard, base), {})
+    from longshore_runtime.serving.greenlets import GreenletWorker  # gevent need not be installed
+
+    return type("GreenletWorker", (Ours, _NeverStandard, GreenletWorker), {})

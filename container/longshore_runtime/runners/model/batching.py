@@ -9,12 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any
 
 from longshore_runtime import logs
+from longshore_runtime.runners.model import failures
 from longshore_runtime.runners.model.item import Item
 
 log = logs.get("model")
-
-# What a model may raise; a model that calls sys.exit() has failed, too.
-FAILURES = (Exception, SystemExit, KeyboardInterrupt)
 
 
 class WrongPredictionsError(RuntimeError):
@@ -22,7 +20,7 @@ class WrongPredictionsError(RuntimeError):
 
 
 def compute(call: Callable[[list[Item]], Any], items: list[Item]) -> None:
-    """Settle every item. An Exception in the place of a prediction fails its item alone."""
+    """Settle every item. An exception in the place of a prediction fails its item alone."""
     parts = [items]
     while parts:
         part = parts.pop()
@@ -32,9 +30,10 @@ def compute(call: Callable[[list[Item]], Any], items: list[Item]) -> None:
             continue
         try:
             predictions = call(part)
-        except FAILURES as error:
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            failure = failures.of(error)
             if len(part) == 1:
-                part[0].fail(error)
+                part[0].fail(failure)
             else:
                 half = len(part) // 2
                 parts += [part[half:], part[:half]]
@@ -55,8 +54,8 @@ def _hand_out(predictions: Any, items: list[Item]) -> None:
             item.fail(WrongPredictionsError(message))
         return
     for item, prediction in zip(items, found, strict=True):
-        if isinstance(prediction, Exception):
-            item.fail(prediction)
+        if isinstance(prediction, BaseException):  # asyncio.gather returns a CancelledError as well
+            item.fail(failures.of(prediction))
         else:
             item.succeed(prediction)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from longshore_runtime.runners.base import Witness
+from longshore_runtime.runners.model import forked
 from longshore_runtime.runners.model.costs import Costs
 
 # Of calls shorter than this, one in so many is looked at: learning from each would cost as much as the call.
@@ -41,6 +42,8 @@ class Calls:
 
     def end(self, token: Token, n: int) -> None:
         """The call has ended, with its answers or without; it was for n requests."""
+        if forked.is_child:
+            forked.end()
         seconds = monotonic() - self._began.pop(token)
         if self._witness is not None:
             self._witness.returned(token.place)

@@ -32,6 +32,10 @@ class UserCode:
     predict_batch: Batch | None = None
     # The answer's type where the caller asks for none; None for the request's own.
     default_accept: str | None = None
+    # Whether the thread that calls the model also calls decode or encode, as AWS's toolkits do: for scripts
+    # with SageMaker's functions, where one call runs at a time.
+    decode_in_call: bool = False
+    encode_in_call: bool = False
     # Whatever the file has by this name: it is looked at where it is asked for.
     example: Any = None
     csv_header: Any = None

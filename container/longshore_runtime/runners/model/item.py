@@ -19,12 +19,14 @@ class Item:
 
     deadline: the time.monotonic() after which nobody wants the answer; entered: that of its creation;
     began and ended: those of the computing, began None where there was none.
+    body: what is to be decoded in the call of the model, None where it has been decoded before; records: how
+    many it held. encoded: the answer, where it has been encoded in the call, and not only predicted.
     resume: what goes on with it when it is settled, where it is parked; None where a thread waits for it.
     """
 
     __slots__ = (
-        *("began", "context", "data", "deadline", "ended", "entered"),
-        *("error", "leads", "prediction", "resume", "settled", "wake"),
+        *("began", "body", "context", "data", "deadline", "encoded", "ended", "entered"),
+        *("error", "leads", "prediction", "records", "resume", "settled", "wake"),
     )
 
     def __init__(self, data: Any, context: Context, deadline: float) -> None:
@@ -33,6 +35,9 @@ class Item:
         self.deadline = deadline
         self.entered = self.ended = monotonic()
         self.began: float | None = None
+        self.body: bytes | bytearray | None = None
+        self.records = 0
+        self.encoded: Any = None
         self.leads = False
         self.settled = False
         self.prediction: Any = None
@@ -45,7 +50,7 @@ class Item:
         self.prediction, self.settled, self.ended = prediction, True, monotonic()
 
     def fail(self, error: BaseException) -> None:
-        self.data = None
+        self.data = self.body = None
         self.error, self.settled, self.ended = error, True, monotonic()
 
     def wanted(self, seconds: float = 0.0) -> bool:

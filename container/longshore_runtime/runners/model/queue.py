@@ -1,5 +1,8 @@
 """The queue in front of the model: who computes, who waits, and who is refused at once.
 
+Where one call runs at a time, the worker's main thread makes them all (lead_by): it is called when there is
+something to compute. Otherwise, and before there is a server, those who come compute, as follows.
+
 No thread of its own. Most requests are parked: enter() puts them in the queue, and the thread that has read
 them goes on reading until starts_in() says that a batch should begin. Then it leaves the reading to another
 one and computes, in lead(). Others keep a thread that waits, in settle(): where it finds the model free it
@@ -16,26 +19,37 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
-from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.base import Gate
-from longshore_runtime.runners.model import metrics
 from longshore_runtime.runners.model.admission import Admission
 from longshore_runtime.runners.model.calls import Calls
+from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.item import Item, late
 from longshore_runtime.runners.model.pace import Pace
+from longshore_runtime.runners.model.waiting import Waiting
 
 
-class ModelQueue:
+class Leader(Protocol):
+    """The thread that makes all calls of the model."""
+
+    def is_me(self) -> bool:
+        """Return whether it is the calling thread."""
+
+    def call(self) -> None:
+        """Have it lead(), as soon as it has time."""
+
+
+class ModelQueue(Waiting):
     """From many threads; compute() is called with a batch in one of them and settles its items.
 
     at_once: how many computes may run at a time. places: how many items may wait. most: the largest batch.
     delay: seconds a batch waits for more, counted from its first item's arrival. target: seconds a call may
     take, which makes batches smaller where need be; None for no such limit. patience: the seconds until the
     deadline of a request that has just come. gate: learns when such a one is refused, and when no longer.
+    conversions: the decodes and encodes of these requests, where anything is known of them.
     """
 
     def __init__(
@@ -50,36 +64,22 @@ class ModelQueue:
         target: float | None = None,
         patience: float = math.inf,
         gate: Gate | None = None,
+        conversions: Conversions | None = None,
     ) -> None:
         self._compute = compute
-        self._calls = calls
-        self._pace = Pace(calls.costs, most, delay, target)
-        self._admission = Admission(
-            self._pace, calls, places=places, at_once=at_once, patience=patience, gate=gate
-        )
-        self._free = at_once
-        self._waiting: deque[Item] = deque()
-        self._mutex = threading.Lock()
+        self._conversions = conversions
+        pace = Pace(calls.costs, most, delay, target)
+        admission = Admission(pace, calls, places=places, at_once=at_once, patience=patience, gate=gate)
+        super().__init__(pace, admission, calls, at_once)
+        self.at_once = at_once
+        self._leader: Leader | None = None
+        self.called = False  # the leader is called, and no longer counts as free
+        self._batch: list[Item] = []  # the leader's, until it is handed back
         self._more = threading.Condition(self._mutex)
-        self._deadline = math.inf  # the first of those that wait, or an earlier one
-        # Takes parked items that are settled; with none it only tells that the model is free.
-        self.hand_back: Callable[[Sequence[Item]], None] = lambda items: None
-
-    def admit(self, deadline: float, unread: int = 0) -> None:
-        """RequestError (503) where a request with this deadline has no place, or would wait in vain.
-
-        unread: how many are to come that wait for room in memory (room.py).
-        """
-        try:
-            self._check(deadline, unread)
-        except RequestError:
-            with self._mutex:
-                self._tell_if_full()
-            raise
 
     def settle_now(self, item: Item) -> bool:
         """Compute this item, in the calling thread, where it has neither to wait nor to look for company."""
-        if self._pace.fills:
+        if self._pace.fills or not self.may_lead():
             return False
         with self._mutex:
             if not self._is_idle():
@@ -88,12 +88,62 @@ class ModelQueue:
         self._lead_with(item)
         return True
 
+    # For one thread that leads
+
+    def lead_by(self, leader: Leader) -> None:
+        """Have this thread make all calls of the model from now on."""
+        assert self.at_once == 1
+        self._leader = leader
+
+    def may_lead(self) -> bool:
+        """Return whether the calling thread may lead()."""
+        return self._leader is None or self._leader.is_me()
+
+    def call_leader(self) -> None:
+        """Have the leader compute what waits."""
+        with self._mutex:
+            self._call()
+
+    def handed_back(self) -> None:
+        """The leader has answered all of its batch, or handed it back."""
+        self._batch = []
+
+    def recover(self) -> None:
+        """Go on after the leader has been interrupted outside of the model, by a signal's handler."""
+        with self._mutex:
+            self.called, self._free = False, self.at_once
+            batch, self._batch = self._batch, []
+            self._call()
+        for item in batch:
+            if not item.settled:
+                item.fail(RuntimeError("a signal's handler has interrupted the server"))
+            self._tell(item)
+
+    def is_quick(self) -> bool:
+        """Return whether the leader may as well read requests, and answer them: all of it is short."""
+        return not self._pace.is_long() and self.is_quick_to_answer()
+
+    def is_quick_to_answer(self) -> bool:
+        """Return whether the leader may as well answer what it has computed: no other waits long for it."""
+        return self._conversions is None or self._conversions.are_quick()
+
+    def _call(self) -> None:
+        if self._free and self._waiting:
+            assert self._leader is not None
+            self._free -= 1
+            self.called = True
+            self._leader.call()
+
     # For items that are parked
 
     def enter(self, item: Item) -> bool:
         """Park an item that has its `resume`; False where it is refused, and settled."""
         with self._mutex:
-            return self._join(item)
+            if not self._join(item):
+                return False
+            if self._leader is not None and not (self._pace.fills or self._leader.is_me()):
+                self._call()
+            return True
 
     def starts_in(self) -> float | None:
         """After how many seconds without anything to read the thread that reads should lead().
@@ -112,31 +162,25 @@ class ModelQueue:
             return -1.0
         return max(self._pace.pause(first), first.entered + self._pace.delay - now)
 
-    def expires_in(self) -> float | None:
-        """In how many seconds expire() is to be called; None while nothing waits."""
-        return self._deadline - monotonic() if self._waiting else None
-
-    def expire(self) -> None:
-        """Fail what has waited until its deadline."""
-        with self._mutex:
-            now = monotonic()
-            for item in [one for one in self._waiting if one.deadline <= now]:
-                self._waiting.remove(item)
-                item.fail(late())
-                self._tell(item)
-            self._shorter()
-            self._deadline = min((one.deadline for one in self._waiting), default=math.inf)
-
     def lead(self) -> list[Item]:
         """Compute a batch, in the calling thread; returns those of it that were parked, settled."""
         with self._mutex:
-            first = self._next() if self._free else None
-            if first is None:
+            if not (self.called or self._free):
                 return []
-            self._free -= 1
-            batch = self._filled([first])
-        if self._pace.is_long():
+            first = self._next()
+            if first is None:
+                self._free += self.called
+                self.called = False
+                return []
+            self._free -= not self.called
+            self.called = False
+            gathers = self._leader is not None and first.wake is not None and self._pace.fills
+            batch = [first] if gathers else self._filled([first])
+            self._batch = batch
+        if self._pace.is_long() or (gathers and self._pace.delay):
             first.context.hand_over()
+        if gathers:
+            batch = self._batch = self._gathered(first)
         parked = [item for item in batch if item.resume is not None]
         try:
             self._run(batch)
@@ -149,6 +193,9 @@ class ModelQueue:
 
     def settle(self, item: Item) -> None:
         """Have this item settled: computed, or refused."""
+        if self._leader is not None:
+            self._settle_by(self._leader, item)
+            return
         with self._mutex:
             item.leads = self._is_idle()
             if item.leads:
@@ -166,6 +213,21 @@ class ModelQueue:
         self._wait(item)
         if item.leads:
             self._lead_with(item)
+
+    def _settle_by(self, leader: Leader, item: Item) -> None:
+        item.wake = threading.Lock()
+        item.wake.acquire()
+        with self._mutex:
+            if not self._join(item):
+                return
+            self._call()
+            self._more.notify_all()
+        item.context.hand_over()
+        if leader.is_me():  # it would wait for itself
+            while not item.settled:
+                self.hand_back(self.lead())
+        else:
+            self._wait(item)
 
     def _lead_with(self, item: Item) -> None:
         """Compute a batch with this item."""
@@ -210,34 +272,6 @@ class ModelQueue:
     def _is_idle(self) -> bool:
         return self._free > 0 and not self._waiting
 
-    def _check(self, deadline: float, unread: int = 0) -> None:
-        self._admission.check(deadline, len(self._waiting) + unread, free=self._free > 0)
-
-    def _tell_if_full(self) -> None:
-        self._admission.tell_if_full(len(self._waiting), free=self._free > 0)
-
-    def _shorter(self) -> None:
-        metrics.queue_length(len(self._waiting))
-        self._admission.tell_if_room(len(self._waiting))
-
-    def _join(self, item: Item) -> bool:
-        try:
-            self._check(item.deadline)
-        except RequestError as error:
-            self._tell_if_full()
-            item.fail(error)
-            return False
-        self._deadline = min(self._deadline, item.deadline) if self._waiting else item.deadline
-        self._waiting.append(item)
-        metrics.queue_length(len(self._waiting))
-        return True
-
-    def _filled(self, batch: list[Item]) -> list[Item]:
-        most = self._pace.most()
-        while len(batch) < most and (other := self._next()):
-            batch.append(other)
-        return batch
-
     def _run(self, batch: list[Item], own: Item | None = None) -> None:
         """Compute. own: the item for which the calling thread has come."""
         began = monotonic()
@@ -258,7 +292,7 @@ class ModelQueue:
 
     def _pass_on(self) -> None:
         """A call has ended: the first in the queue leads the next where it has a thread."""
-        while self._waiting and self._waiting[0].wake is not None:
+        while self._leader is None and self._waiting and self._waiting[0].wake is not None:
             heir = self._waiting.popleft()
             self._shorter()
             heir.leads = heir.wanted(self._calls.costs.expected(1))
@@ -267,22 +301,3 @@ class ModelQueue:
                 return
         self._free += 1
         self._admission.tell_if_room(len(self._waiting))  # it may be the call alone that was too long
-
-    def _next(self) -> Item | None:
-        """Take the first out of the queue that is still wanted; those before it learn that they are not.
-
-        One that has found the model free is computed, even where calls have taken too long lately.
-        """
-        while self._waiting:
-            item = self._waiting.popleft()
-            self._shorter()
-            if not self._pace.has_waited(item) or item.wanted(self._calls.costs.expected(1)):
-                return item
-            self._tell(item)
-        return None
-
-    def _tell(self, item: Item) -> None:
-        if item.wake is not None:
-            item.wake.release()
-        else:
-            self.hand_back((item,))

@@ -7,7 +7,7 @@ more, so that a model need not be thread-safe, and predict_batch for all that wa
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from longshore_runtime.runners.model import (
     batching,
     decoding_settings,
     encoding,
+    failures,
     loader,
     media,
     metrics,
@@ -93,6 +94,7 @@ class ModelRunner:
             target=model.latency_target_ms / 1000 if batched and model.latency_target_ms else None,
             patience=self._patience,
             gate=self._gate,
+            conversions=self._conversions,
         )
         self._room = Room(model.max_bodies_mb * 2**20)
         # Only a request that has room for its body asks for this: so no two can wait for each other.
@@ -115,7 +117,7 @@ class ModelRunner:
         deadline = self._admit(context)
         context.decode = self._decoder
         try:
-            return (yield from self._answer(*self._decode(body, context), context, deadline))
+            return (yield from self._answer(self._item(body, context, deadline)))
         finally:
             metrics.observe_stages(context.stages)
 
@@ -130,7 +132,7 @@ class ModelRunner:
                 charge = lambda size: held.enter_context(self._memory.hold(size, context, deadline))  # noqa: E731
                 context.decode = partial(self._decoder, charge=charge)
                 # Held by no variable of ours, so that a body goes when it is decoded.
-                steps = self._answer(*self._decode(self._read(body, context), context), context, deadline)
+                steps = self._answer(self._item(self._read(body, context), context, deadline))
                 return through(steps, self.queue.settle)
         finally:
             metrics.observe_stages(context.stages)
@@ -150,9 +152,19 @@ class ModelRunner:
         is_npy = media.parse(context.content_type).type == media.NPY
         return body.read_writable() if is_npy and self._code.decode is None else body.read()
 
-    def _answer(self, data: Any, records: int, context: Context, deadline: float) -> Steps[Answer]:
+    def _item(self, body: bytes | bytearray, context: Context, deadline: float) -> Item:
+        """Return a request for the queue, which alone holds its body, or its data."""
+        if self._code.decode_in_call and self.queue.at_once == 1:
+            item = Item(None, context, deadline)
+            item.body = body
+            return item
+        data, records = self._decode(body, context)
         item = Item(data, context, deadline)
-        del data  # the item's alone from here on, which lets it go when it is computed
+        item.records = records
+        return item
+
+    def _answer(self, item: Item) -> Steps[Answer]:
+        context = item.context
         if not self.queue.settle_now(item):
             yield item
         try:
@@ -166,9 +178,7 @@ class ModelRunner:
             if item.began is not None:
                 context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
-        began = monotonic()
-        answer = self._encode(prediction, records, context)
-        context.stages["encode"] = monotonic() - began
+        answer = item.encoded or self._encode(prediction, item.records, context)
         if context.answer_status or context.answer_type:  # as answer_headers, they replace a response's own
             status, content_type = context.answer_status or answer.status, context.answer_type
             answer = replace(answer, status=status, content_type=content_type or answer.content_type)
@@ -178,9 +188,13 @@ class ModelRunner:
         (item,) = items
         call = self._begin((item.context.request_id,))
         try:
+            if item.body is not None:
+                self._decode_in_call(item)
             item.succeed(self._code.predict(self._model, item.data, item.context))
-        except batching.FAILURES as error:
-            item.fail(error)
+            if self._code.encode_in_call:
+                self._encode_in_call(item)
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            item.fail(failures.of(error))
         finally:
             self._calls.end(call, 1)
 
@@ -190,7 +204,21 @@ class ModelRunner:
         return self._calls.begin(request_ids)
 
     def _compute_batch(self, items: list[Item]) -> None:
-        batching.compute(self._call_batch, items)
+        _each(self._decode_in_call, [item for item in items if item.body is not None])
+        batching.compute(self._call_batch, [item for item in items if not item.settled])
+        if self._code.encode_in_call:
+            _each(self._encode_in_call, [item for item in items if item.error is None])
+
+    def _decode_in_call(self, item: Item) -> None:
+        assert item.body is not None
+        logs.request_id.set(item.context.request_id)
+        body, item.body = item.body, None
+        item.data, item.records = self._decode(body, item.context)
+
+    def _encode_in_call(self, item: Item) -> None:
+        if self.queue.at_once == 1:
+            logs.request_id.set(item.context.request_id)
+            item.encoded = self._encode(item.prediction, item.records, item.context)
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
@@ -208,6 +236,10 @@ class ModelRunner:
             decoded = self._decoded(body, context)
         except ValueError as error:
             raise _refused(400, "the body could not be decoded", error) from error
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failures.of(error) from error
         finally:
             self._conversions.end(conversion)
         context.stages["decode"] = monotonic() - began
@@ -224,11 +256,18 @@ class ModelRunner:
         return decoded.data, decoded.records
 
     def _encode(self, prediction: Any, records: int, context: Context) -> Answer:
-        conversion = self._conversions.begin(monotonic(), context.request_id, "an encode")
+        began = monotonic()
+        conversion = self._conversions.begin(began, context.request_id, "an encode")
         try:
-            return self._encoded(prediction, records, context)
+            encoded = self._encoded(prediction, records, context)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise failures.of(error) from error
         finally:
             self._conversions.end(conversion)
+        context.stages["encode"] = monotonic() - began
+        return encoded
 
     def _encoded(self, prediction: Any, records: int, context: Context) -> Answer:
         if results.is_response(prediction):
@@ -258,6 +297,15 @@ class ModelRunner:
         return [default if media.matches(wanted, default) else wanted for wanted in ranges]
 
 
+def _each(do: Callable[[Item], None], items: Sequence[Item]) -> None:
+    """Do it for each of them. One that fails does so alone."""
+    for item in items:
+        try:
+            do(item)
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            item.fail(failures.of(error))
+
+
 def _allowed_by(model: object) -> int:
     """How many predicts at once the loaded model allows by its attribute max_concurrency; 1 without one."""
     allowed: Any = getattr(model, "max_concurrency", 1)
@@ -283,8 +331,10 @@ def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
     )
 
 
-def _refused(status: int, what: str, error: ValueError) -> RequestError:
+def _refused(status: int, what: str, error: ValueError) -> Exception:
     """The caller gets the exception's own words; the log also gets the line it came from."""
+    if failures.misuses_threads(error):
+        return failures.ModelFailedError(f"{type(error).__name__}: {error}")
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
     log.warning("%s: %s: %.500s (%s)", what, type(error).__name__, error, at)

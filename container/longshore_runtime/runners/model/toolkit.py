@@ -70,6 +70,8 @@ def user_code(path: Path, module: ModuleType, default_accept: str | None) -> Use
         encode=_encoding(output_fn, "output_fn", default) if output_fn else None,
         predict_batch=batch,
         default_accept=_DEFAULT_TYPE,
+        decode_in_call=input_fn is not None,
+        encode_in_call=output_fn is not None,
     )
 
 
