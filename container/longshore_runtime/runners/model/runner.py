@@ -6,8 +6,7 @@ more, so that a model need not be thread-safe, and predict_batch for all that wa
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -16,20 +15,19 @@ from time import monotonic
 from typing import Any
 
 from longshore_runtime import logs, once
-from longshore_runtime.errors import RequestError, StartError
+from longshore_runtime.errors import StartError
 from longshore_runtime.model_settings import CONCURRENCY_MAX
 from longshore_runtime.runners.base import Answer, Context, Gate, Step, UnreadBody, Witness
 from longshore_runtime.runners.model import (
     batching,
     decoding_settings,
-    encoding,
     failures,
     loader,
     media,
     metrics,
-    results,
 )
 from longshore_runtime.runners.model.calls import Calls, Token
+from longshore_runtime.runners.model.codec import Codec, refused
 from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.item import Item, Steps, gone, through
 from longshore_runtime.runners.model.queue import ModelQueue
@@ -76,7 +74,8 @@ class ModelRunner:
         self._code = loader.load(self._settings, self._program_dir)
         self.example = self._code.example
         self._decoder = decoding_settings.decoder(self._settings, self._code.csv_header, self._code.path)
-        self._default_accept = self._settings.default_accept or self._code.default_accept
+        default_accept = self._settings.default_accept or self._code.default_accept
+        self._codec = Codec(self._code, default_accept, self._conversions)
         self._model = self._code.load(self._settings.model_dir)
         model = self._settings.model
         concurrency = model.concurrency or _allowed_by(self._model)
@@ -158,7 +157,7 @@ class ModelRunner:
             item = Item(None, context, deadline)
             item.body = body
             return item
-        data, records = self._decode(body, context)
+        data, records = self._codec.decode(body, context)
         item = Item(data, context, deadline)
         item.records = records
         return item
@@ -170,7 +169,7 @@ class ModelRunner:
         try:
             prediction = item.result()
         except ValueError as error:
-            raise _refused(422, "the model refused the data", error) from error
+            raise refused(422, "the model refused the data", error) from error
         finally:
             until = item.ended if item.began is None else item.began
             waited = context.stages.get("queue", 0.0) + context.unread
@@ -178,7 +177,7 @@ class ModelRunner:
             if item.began is not None:
                 context.stages["predict"] = item.ended - item.began
         log.debug("predicted %.500r", prediction)
-        answer = item.encoded or self._encode(prediction, item.records, context)
+        answer = item.encoded or self._codec.encode(prediction, item.records, context)
         if context.answer_status or context.answer_type:  # as answer_headers, they replace a response's own
             status, content_type = context.answer_status or answer.status, context.answer_type
             answer = replace(answer, status=status, content_type=content_type or answer.content_type)
@@ -213,12 +212,12 @@ class ModelRunner:
         assert item.body is not None
         logs.request_id.set(item.context.request_id)
         body, item.body = item.body, None
-        item.data, item.records = self._decode(body, item.context)
+        item.data, item.records = self._codec.decode(body, item.context)
 
     def _encode_in_call(self, item: Item) -> None:
         if self.queue.at_once == 1:
             logs.request_id.set(item.context.request_id)
-            item.encoded = self._encode(item.prediction, item.records, item.context)
+            item.encoded = self._codec.encode(item.prediction, item.records, item.context)
 
     def _call_batch(self, items: list[Item]) -> Any:
         assert self._code.predict_batch is not None
@@ -228,73 +227,6 @@ class ModelRunner:
             return self._code.predict_batch(self._model, data, contexts)
         finally:
             self._calls.end(call, len(items))
-
-    def _decode(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
-        began = monotonic()
-        conversion = self._conversions.begin(began, context.request_id, "a decode")
-        try:
-            decoded = self._decoded(body, context)
-        except ValueError as error:
-            raise _refused(400, "the body could not be decoded", error) from error
-        except Exception:
-            raise
-        except BaseException as error:
-            raise failures.of(error) from error
-        finally:
-            self._conversions.end(conversion)
-        context.stages["decode"] = monotonic() - began
-        return decoded
-
-    def _decoded(self, body: bytes | bytearray, context: Context) -> tuple[Any, int]:
-        if self._code.decode is not None:
-            assert isinstance(body, bytes)
-            data = self._code.decode(body, context.content_type, context)
-            if data is not NotImplemented:
-                return data, _count(data)
-        decoded = context.decode(body, context.content_type)
-        context.columns = decoded.columns
-        return decoded.data, decoded.records
-
-    def _encode(self, prediction: Any, records: int, context: Context) -> Answer:
-        began = monotonic()
-        conversion = self._conversions.begin(began, context.request_id, "an encode")
-        try:
-            encoded = self._encoded(prediction, records, context)
-        except Exception:
-            raise
-        except BaseException as error:
-            raise failures.of(error) from error
-        finally:
-            self._conversions.end(conversion)
-        context.stages["encode"] = monotonic() - began
-        return encoded
-
-    def _encoded(self, prediction: Any, records: int, context: Context) -> Answer:
-        if results.is_response(prediction):
-            return results.answer_of(prediction, records)
-        wanted = (context.accept, context.content_type, self._default_accept)
-        if self._code.encode is not None:
-            for accept in self._wanted(context):
-                try:
-                    encoded = self._code.encode(prediction, accept, context)
-                except ValueError as error:
-                    raise _refused(406, "the prediction could not be encoded", error) from error
-                if results.is_response(encoded):
-                    return results.answer_of(encoded, records)
-                if encoded is not NotImplemented:
-                    return Answer(*results.body_and_type(encoded, accept, wanted), records)
-        if prediction is None:  # from user code, most likely a mistake; its own encode may want it
-            raise TypeError(
-                f"predict (or predict_fn, predict_batch) of {self._code.path} returned None:"
-                " is a `return` missing?"
-            )
-        return Answer(*encoding.encode(prediction, *wanted), records)
-
-    def _wanted(self, context: Context) -> list[str]:
-        """The media types to offer to the user's encode, the caller's favourite first."""
-        default = self._default_accept or media.parse(context.content_type).type or "application/json"
-        ranges = media.acceptable(context.accept) or ["*/*"]
-        return [default if media.matches(wanted, default) else wanted for wanted in ranges]
 
 
 def _each(do: Callable[[Item], None], items: Sequence[Item]) -> None:
@@ -329,24 +261,3 @@ def _tell_of_idle_settings(settings: Settings, code: Path) -> None:
         names,
         code,
     )
-
-
-def _refused(status: int, what: str, error: ValueError) -> Exception:
-    """The caller gets the exception's own words; the log also gets the line it came from."""
-    if failures.misuses_threads(error):
-        return failures.ModelFailedError(f"{type(error).__name__}: {error}")
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
-    log.warning("%s: %s: %.500s (%s)", what, type(error).__name__, error, at)
-    return RequestError(status, str(error) or f"{what[0].upper()}{what[1:]}.")
-
-
-def _count(data: object) -> int:
-    """How many records a body decoded by the user's own code holds: its length, where it has one."""
-    if not isinstance(data, Sized) or isinstance(data, (str, bytes, dict)):
-        return 1
-    try:
-        return len(data)
-    except Exception:  # noqa: BLE001 - a sparse matrix has rows, but refuses; an array may have no dimension
-        rows = (getattr(data, "shape", None) or (1,))[0]
-        return rows if isinstance(rows, int) else 1
