@@ -25,9 +25,6 @@ DEFAULT_ML_ROOT = Path("/opt/ml")  # A17, D2 to D6
 # Where the user's files and this package lie: /opt/program in the image, container/ in a checkout.
 PROGRAM_DIR = Path(__file__).resolve().parents[1]
 
-# What nginx and the workers become where serve is root: the image makes the first, every Linux has the other.
-UNPRIVILEGED_USERS = ("longshore", "nobody")
-
 # Headers that reach a container or are honoured on its answer (A14, A15).
 HEADER_INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
 HEADER_CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"

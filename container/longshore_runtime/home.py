@@ -14,6 +14,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+# What nginx and the workers become if serve is root: the image has the first, every Linux the other.
+UNPRIVILEGED_USERS = ("longshore", "nobody")
+
 _NAME = "longshore"  # of a user that has none
 _NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # which getpass.getuser() looks at
 

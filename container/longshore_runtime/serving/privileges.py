@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from longshore_runtime import contract
+from longshore_runtime import home
 
 # What a worker reads of Python itself.
 PYTHON = [Path(p) for p in (sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
@@ -20,7 +20,7 @@ def unprivileged_user() -> pwd.struct_passwd | None:
     """The user to drop to, or None where this process is not root and so stays who it is."""
     if os.geteuid() != 0:
         return None
-    for name in contract.UNPRIVILEGED_USERS:
+    for name in home.UNPRIVILEGED_USERS:
         try:
             return pwd.getpwnam(name)
         except KeyError:

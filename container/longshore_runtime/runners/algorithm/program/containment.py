@@ -13,7 +13,7 @@ import os
 import pwd
 import resource
 
-from longshore_runtime import contract, logs, machine
+from longshore_runtime import home, logs, machine
 from longshore_runtime.algorithm_settings import AlgorithmSettings
 from longshore_runtime.runners.algorithm.outcome import Reason, TaskError
 from longshore_runtime.runners.algorithm.program import task_users, users
@@ -92,7 +92,7 @@ class Containment:
 def _ours() -> list[pwd.struct_passwd]:
     """The users that nginx's workers may be: a program that is one could trace them and use their sockets."""
     found = []
-    for name in contract.UNPRIVILEGED_USERS:
+    for name in home.UNPRIVILEGED_USERS:
         with contextlib.suppress(KeyError):
             found.append(pwd.getpwnam(name))
     return found
