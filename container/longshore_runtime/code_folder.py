@@ -76,7 +76,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             elif member.isfile():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 source = opened.extractfile(member)
-                assert source is not None  # only for what is no file
+                assert source is not None  # None only for entries that are not files
                 with source, (folder / path).open("wb") as file:
                     shutil.copyfileobj(source, file)
                 (folder / path).chmod(0o755 if member.mode & 0o100 else 0o644)

@@ -137,7 +137,7 @@ def test_everything_written_before_the_end_is_passed_on(tmp_path: Path) -> None:
 
 
 def test_a_sink_that_does_not_block_is_waited_for() -> None:
-    """Whoever started the server has set O_NONBLOCK, which both share."""
+    """The parent process has set O_NONBLOCK on a description that both share."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     source = Source(Sink(writing, "stdout"))

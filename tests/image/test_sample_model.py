@@ -136,7 +136,7 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
 
 
 def test_the_template_ships_the_sample() -> None:
-    """Fails where the two copies differ; a user's own model file is no concern of the project's tests."""
+    """The two copies must be equal, unless model.py is the user's own."""
     shipped = CHECKOUT / "container" / "model.py"
     sampled = SAMPLE / "container" / "model.py"
     if shipped.read_text().partition("\n")[0] != sampled.read_text().partition("\n")[0]:

@@ -90,7 +90,7 @@ class Context(ToolkitContext):
     For runners: received is the time.monotonic() at which nginx had the whole request; unread the seconds it
     then waited to be read. stages takes the seconds spent in each stage, for the answer's Server-Timing.
     hand_over is to be called before anything that takes long, so that another thread reads the next request
-    meanwhile. client_gone tells whether nobody waits for the answer any more. decode reads a body by its
+    meanwhile. client_gone returns whether the client has disconnected. decode reads a body by its
     content type as the built-in decoders do.
     """
 

@@ -98,7 +98,7 @@ class GreenletWorker(ggevent.GeventWorker):  # type: ignore[misc]  # gunicorn is
 
     def _end(self, main: _MainGreenlet) -> None:
         main.call()
-        # Where the main greenlet is in a call that nobody waits for any more.
+        # If the main greenlet is still in a call whose client has gone.
         gevent.spawn_later(_STOPPED_SECONDS, os._exit, 0)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:

@@ -66,7 +66,7 @@ class Housekeeping(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn is p
         self._stopped.set()
         turns.call()
         if not self._main_ended.wait(_STOPPED_SECONDS):
-            os._exit(0)  # the main thread is in a call that nobody waits for any more
+            os._exit(0)  # the main thread is still in a call whose client has gone
 
     def _see_signals(self, pipe: int) -> None:
         for number in os.read(pipe, 4096):

@@ -23,7 +23,7 @@ shared_seconds = 0.0  # how long that took
 
 
 def load(settings: Settings) -> base.Runner:
-    """The runner, loaded. Where it cannot be, the supervisor is told why, and this process exits."""
+    """Return the loaded runner. If it cannot load, report why to the supervisor and exit."""
     assert settings.run_dir is not None
     run_dir = settings.run_dir
 

@@ -83,7 +83,7 @@ class Sink:
         while written < len(lines):
             try:
                 written += os.write(self._descriptor, view[written:])
-            except BlockingIOError:  # whoever started serve has set it so, and may rely on it
+            except BlockingIOError:  # the parent process set O_NONBLOCK, and may rely on it
                 select.select([], [self._descriptor], [])
             except OSError as error:  # the reader has gone, the disk is full
                 if not self._failed:

@@ -77,7 +77,7 @@ class Turns:
             self.take_away()
 
     def take_away(self) -> None:
-        """Let another thread have the turn, whoever has it now."""
+        """Let another thread have the turn, no matter which one has it now."""
         with self._guard:
             waiter = self._waiting.pop() if self._waiting else None
             self._current = waiter.turn if waiter else None

@@ -28,7 +28,7 @@ _OPENED_MAX = 4095  # bytes of a path that Linux opens
 
 @dataclass(frozen=True)
 class Folders:
-    """input, output: what the program is told. fill: the input folder by its real name, for us to fill.
+    """input, output: the paths given to the program. fill: the input folder by its real name, for us to fill.
 
     scratch: the program may write there, its progress for one; nothing of it is stored. root: above
     scratch, for what we keep during the task; the program cannot write there.

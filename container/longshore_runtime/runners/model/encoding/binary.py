@@ -28,7 +28,7 @@ def to_npy(prediction: Any) -> bytes:
     try:
         np.save(body, _array(prediction), allow_pickle=False)
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:  # ragged, or Python objects
-        raise Inexpressible(f"it is no array of one type: {error}") from None
+        raise Inexpressible(f"it cannot be an array of one type: {error}") from None
     return body.getvalue()
 
 
