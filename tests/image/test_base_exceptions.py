@@ -1,4 +1,4 @@
-"""User code that raises a BaseException that is not an Exception: CancelledError, panics, GeneratorExit, sys.exit()."""
+"""User code that raises a BaseException other than Exceptions: CancelledError, panics, sys.exit() and kin."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Scripted:
     """As a context manager: it answers with what script returns, None closes the connection without a word.
 
     read_bodies: False answers as soon as the head has come. tls: the context to speak TLS with.
-    binary: what comes is not HTTP, and is not read: whoever connects gets an answer.
+    binary: the client does not speak HTTP; its bytes are not read, and each connection gets an answer.
     """
 
     def __init__(
