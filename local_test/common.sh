@@ -18,6 +18,9 @@ need_port() {
   fi
 }
 
+# has_model: whether test_dir/model has the files of a model.
+has_model() { [[ -n $(find "$test_dir/model" -type f ! -name .gitignore -print -quit 2>/dev/null) ]]; }
+
 # need_free_port PORT: fails if something listens there already.
 need_free_port() {
   if (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then

@@ -15,12 +15,16 @@ show() {
 }
 
 cd "$root"
-echo "1. Train the model in container/model.py on local_test/test_dir, as SageMaker would on /opt/ml."
-show local_test/train_local.sh
+if grep -qw train container/model.py || ! has_model; then
+  echo "1. Train the model in container/model.py on local_test/test_dir, as SageMaker would on /opt/ml."
+  show local_test/train_local.sh
+else
+  echo "1. Training is left out: container/model.py has no train(), and local_test/test_dir/model has a model."
+fi
 
 PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 export PORT
-log=$(mktemp)
+log=$(mktemp "${TMPDIR:-/tmp}/longshore-t-demo.XXXXXXXX")
 printf '\n2. Serve it: nginx, gunicorn and Flask, on port %s.\n\n$ PORT=%s local_test/serve_local.sh &\n' "$PORT" "$PORT"
 local_test/serve_local.sh >>"$log" 2>&1 & # appending: several processes write to it
 server=$!
@@ -35,7 +39,8 @@ finish() {
     rm -f "$log"
   else
     printf '\nThe end of the log of the server, which is kept in %s:\n' "$log" >&2
-    tail -n 20 "$log" >&2
+    # Tracebacks are in one line of JSON: here they are to be read.
+    grep -v '"path":"/ping"' "$log" | tail -n 20 | sed 's/\\n/\n/g' >&2
   fi
   exit "$code"
 }
@@ -54,7 +59,8 @@ printf '\n3. Ask it: what is in local_test/payload.csv, then in local_test/paylo
 for payload in local_test/payload.csv local_test/payload.json; do
   show cat "$payload"
   show local_test/predict.sh "$payload" ||
-    fail "the model did not answer $payload." "If the model is yours, put a request that it answers into that file."
+    fail "the model did not answer $payload." \
+      "If the model is yours: its log below says why it failed. If it refuses the request, put another into that file."
   echo
 done
 

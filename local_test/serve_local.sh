@@ -12,7 +12,7 @@ need_port "$port"
 need_free_port "$port"
 if (($#)); then need_docker "$1"; fi
 runs_a_program "$@" ||
-  [[ -n $(find "$test_dir/model" -type f ! -name .gitignore -print -quit 2>/dev/null) ]] ||
+  has_model ||
   fail "there is no model in $test_dir/model yet." \
     "Put the files of a finished model there, or train one: $here/train_local.sh${1:+ $1}"
 

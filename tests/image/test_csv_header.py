@@ -32,7 +32,8 @@ def records(server: Server, body: str, content_type: str = "text/csv") -> int:
         ("describe", {"MODEL_SERVER_CSV_HEADER": "absent"}, 3, 3),
         ("describe", {"MODEL_SERVER_CSV_HEADER": "True"}, 2, 2),
         ("csv_header_present", {}, 2, 2),
-        ("csv_header_present", {"SAGEMAKER_BATCH": "true"}, 2, 2),
+        ("csv_header_present", {"SAGEMAKER_BATCH": "true"}, 3, 3),
+        ("csv_header_present", {"SAGEMAKER_BATCH": "true", "MODEL_SERVER_CSV_HEADER": "present"}, 2, 2),
         ("csv_header_present", {"MODEL_SERVER_CSV_HEADER": "false"}, 3, 3),
     ],
 )
@@ -45,6 +46,14 @@ def test_the_request_decides_then_the_variable_then_the_model_file(
             assert records(server, RED, f"text/csv; header={word}") == 2
         for word in ("absent", "False"):
             assert records(server, NAMED, f"text/csv; header={word}") == 3
+
+
+def test_the_model_file_gives_no_header_to_the_requests_of_a_batch_and_says_so(tmp_path: Path) -> None:
+    """A file split into lines has its header in the first request only."""
+    with Server(tmp_path, "csv_header_present", MODEL_SERVER_WORKERS=2, SAGEMAKER_BATCH="true") as server:
+        assert records(server, "Invoice,refund\nQuote,seats\nCrash,error\n") == 3
+        (line,) = (line["message"] for line in server.log() if "csv_header = True" in line["message"])
+    assert "MODEL_SERVER_CSV_HEADER=present" in line
 
 
 def test_a_script_of_a_toolkit_without_input_fn_gets_csv_by_the_same_rule(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ By the user's own functions where there are any, and else by the readers and wri
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from collections.abc import Sized
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -18,6 +20,9 @@ from longshore_runtime.runners.model.conversions import Conversions
 from longshore_runtime.runners.model.functions import UserCode
 
 log = logs.get("model")
+
+# Parts of the paths of installed packages, of Python itself and of this runtime.
+_NOT_THE_USERS = ("-packages/", f"{sysconfig.get_path('stdlib')}/", f"{Path(__file__).parents[2]}/", "<")
 
 
 class Codec:
@@ -119,7 +124,9 @@ def refused(status: int, what: str, error: ValueError) -> Exception:
     if failures.misuses_threads(error):
         return failures.ModelFailedError(f"{type(error).__name__}: {error}")
     frames = traceback.extract_tb(error.__traceback__)
-    at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
+    # A library may have raised it: the line of the user's code that called it says more.
+    users = [frame for frame in frames if not any(part in frame.filename for part in _NOT_THE_USERS)]
+    at = f"{users[-1].filename}:{users[-1].lineno}" if users else "unknown"
     log.warning("%s: %s: %.500s (%s)", what, type(error).__name__, error, at)
     return RequestError(status, str(error) or f"{what[0].upper()}{what[1:]}.")
 

@@ -37,9 +37,18 @@ def _csv_header(settings: Settings, csv_header: object, path: Path) -> str:
         )
     if settings.model.csv_header is not None:
         return settings.model.csv_header
+    if settings.model.batch_transform:
+        # A file split into lines has its header in the first request only: all others would lose a record.
+        if csv_header and once.first(settings.run_dir, "csv_header_in_a_batch"):
+            log.warning(
+                "csv_header = True in %s does not count in a batch transform job, where most requests have no"
+                " header. If each request of this job has one, set MODEL_SERVER_CSV_HEADER=present.",
+                path,
+            )
+        return decoding_csv.ABSENT
     if csv_header is not None:
         return decoding_csv.PRESENT if csv_header else decoding_csv.ABSENT
-    return decoding_csv.ABSENT if settings.model.batch_transform else decoding_csv.GUESS
+    return decoding_csv.GUESS
 
 
 def _memory(settings: Settings) -> int:
