@@ -73,5 +73,5 @@ image: ## build the image: make image IMAGE=name BUILD_OPTIONS="--build-arg BASE
 clean: ## remove what the commands above made, in caches and temporary folders too
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/longshore-bench"
-	find "$${TMPDIR:-/tmp}" -maxdepth 1 -user "$$(id -un)" \( -name "pytest-of-$$(id -un)" -o -name 'longshore-t-*' \) -exec rm -rf {} +
+	find "$${TMPDIR:-/tmp}" -maxdepth 1 -user "$$(id -un)" \( -name "pytest-of-$$(id -un)" -o -name 'lshr-*' \) -exec rm -rf {} +
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

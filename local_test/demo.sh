@@ -24,7 +24,7 @@ fi
 
 PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 export PORT
-log=$(mktemp "${TMPDIR:-/tmp}/longshore-t-demo.XXXXXXXX")
+log=$(mktemp "${TMPDIR:-/tmp}/lshr-demo.XXXXXXXX")
 printf '\n2. Serve it: nginx, gunicorn and Flask, on port %s.\n\n$ PORT=%s local_test/serve_local.sh &\n' "$PORT" "$PORT"
 local_test/serve_local.sh >>"$log" 2>&1 & # appending: several processes write to it
 server=$!

@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not hasattr(config, "workerinput"):  # the processes of pytest-xdist inherit it
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-        config.stash[_folder] = tempfile.tempdir = tempfile.mkdtemp(prefix="longshore-t-")
+        config.stash[_folder] = tempfile.tempdir = tempfile.mkdtemp(prefix="lshr-")
         os.chmod(tempfile.tempdir, 0o755)  # noqa: PTH101  # other users' processes have folders in it
         os.environ["TMPDIR"] = tempfile.tempdir
 

@@ -92,11 +92,11 @@ def test_several_calls_at_once_have_the_context_of_the_load(tmp_path: Path, work
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)
-def test_a_handler_that_raises_after_its_call_costs_no_more_than_the_request_it_meets(
+def test_a_handler_that_raises_while_the_worker_is_idle_costs_no_request(
     tmp_path: Path, worker_class: str
 ) -> None:
     variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
-    with Server(tmp_path, "sets_signal_handlers", **variables) as one, ThreadPoolExecutor(8) as pool:
+    with Server(tmp_path, "sets_signal_handlers", **variables) as one:
         worker = one.workers()
         for number in range(1, 4):
             one.post({"what": "alarm", "seconds": 0.2})
@@ -104,13 +104,6 @@ def test_a_handler_that_raises_after_its_call_costs_no_more_than_the_request_it_
                 lambda n=number: one.stderr.count("LateError: the alarm") >= n, "the alarm, while idle"
             )
             assert one.post({"what": "after"}).json() == "after"
-        # Under gevent the exception may meet gevent's own loop: then other requests time out (docs/model.md).
-        for _ in range(30 if worker_class == "gthread" else 0):
-            sent = [pool.submit(one.post, {"what": "alarm", "seconds": 0.004}) for _ in range(2)]
-            sent += [pool.submit(one.post, {"what": "sleep", "seconds": 0.001}) for _ in range(10)]
-            failed = [answer.status_code for answer in (one.result() for one in sent)]
-            assert set(failed) <= {200, 500, 502}
-        wait_until(lambda: one.post({"what": "after"}).status_code == 200, "an answer")
         assert [one.post({"what": "after"}).json() for _ in range(20)] == ["after"] * 20
         assert one.workers() == worker
         queue = next(
