@@ -125,7 +125,7 @@ class Turns:
     def wait_in_main(self) -> None:
         """Wait until the main thread is called, or has the turn."""
         with self._guard:
-            if self._main_called:
+            if self._main_called or self._current is self._main.turn:
                 self._main_called = False
                 return
             if self._unclaimed and self._current is None:
@@ -141,10 +141,11 @@ class Turns:
         return bool(self._waiting)
 
     def offer_to_main(self) -> None:
-        """Let the main thread have the turn of the calling one, if it waits."""
-        if self._main_waits and self.has():
+        """Let the main thread have the turn of the calling one: at once, or after the call that it is in."""
+        if self.has():
             with self._guard:
-                self._give_main()
+                if not self._give_main():
+                    self._current = self._main.turn
 
     def _give_main(self) -> bool:
         if not self._main_waits:
