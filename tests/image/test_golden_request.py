@@ -171,3 +171,10 @@ def test_a_file_that_is_missing_is_refused_before_anything_is_loaded(tmp_path: P
         assert made.stderr.splitlines() == [
             f"serve: {GOLDEN}: there is no file {tmp_path / 'none.csv'}. Put one there, or unset it."
         ]
+
+
+def test_it_has_the_headers_of_a_request(tmp_path: Path) -> None:
+    """A model that reads them, or flask.request, would end the start."""
+    variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, GOLDEN: "example"}
+    with Server(tmp_path, "golden_flask_request", **variables) as made:
+        assert made.post({"a": 1}).json() == ["/invocations", "application/json", "application/json"]

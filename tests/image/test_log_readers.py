@@ -117,13 +117,29 @@ def test_a_terminal_gets_both_streams_in_their_order_and_each_line_at_once(tmp_p
 
 def test_the_end_of_a_line_is_not_waited_for_forever(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    with Server(tmp_path, "prints", stdout=writing, PYTHONUNBUFFERED="1", MODEL_SERVER_WORKERS=1) as server:
+    with Server(tmp_path, "prints", stdout=writing, MODEL_SERVER_WORKERS=1) as server:
         os.close(writing)
-        server.post({"print": "no end", "end": ""})
+        server.post({"print": "no end", "end": "", "flush": True})
         read_until(reading, b"no end")
         long = "y" * 3_000_000
         server.post({"print": long})
         assert long.encode() in read_until(reading, b"y\n").replace(b"\n", b"")
+    os.close(reading)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_line_is_written_in_one_piece(tmp_path: Path, stream: str) -> None:
+    """The image sets PYTHONUNBUFFERED, and Python would write each argument of a print alone."""
+    reading, writing = os.pipe()
+    with Server(
+        tmp_path, "prints", stdout=writing, stderr=writing, PYTHONUNBUFFERED="1", MODEL_SERVER_WORKERS=1
+    ) as server:
+        os.close(writing)
+        server.post({"print": "begin,", "end": "", "to": stream})
+        seen = read_until(reading, b'"logger":"access"')
+        server.post({"print": "end", "to": stream})
+        seen += read_until(reading, b"end\n")
+        assert b"\nbegin,end\n" in seen
     os.close(reading)
 
 

@@ -142,3 +142,21 @@ def test_no_thread_waits_for_one_that_waits_for_it(
     with Server(tmp_path, "sets_signal_handlers", **variables) as one, ThreadPoolExecutor(24) as pool:
         assert {answer.status_code for answer in pool.map(one.post, bodies * 40)} <= statuses
         assert [one.post(body).status_code for body in bodies] == [200] * len(bodies)
+
+
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_no_large_body_waits_for_room_that_its_own_batch_keeps(tmp_path: Path, worker_class: str) -> None:
+    """input_fn, called beside the model, leaves it to us to decode them, and there is room for one."""
+    variables: dict[str, Any] = {
+        "MODEL_SERVER_WORKERS": 1,
+        "MODEL_SERVER_WORKER_CLASS": worker_class,
+        "MODEL_SERVER_MAX_DECODED_MB": 16,
+        "MODEL_SERVER_TIMEOUT": 20,
+    }
+    with (
+        Server(tmp_path, "sagemaker_leaves_bodies_to_us", **variables) as one,
+        ThreadPoolExecutor(12) as pool,
+    ):
+        send = lambda body: one.post(body, "text/csv", Accept="application/json")  # noqa: E731
+        answers = [*pool.map(send, ["1,2\n" * rows for rows in (1, 150_000, 1, 150_000, 150_000, 1) * 3])]
+        assert [answer.text for answer in answers] == ["3", "450000", "3", "450000", "450000", "3"] * 3

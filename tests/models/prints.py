@@ -1,4 +1,4 @@
-"""Prints what the request says: {"print": text, "times": number, "end": text, "to": "stderr"}."""
+"""Prints what the request says: {"print": text, "times": number, "end": text, "to": "stderr", "flush": 1}."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ def load(model_dir: Path) -> None:
 
 def predict(model: None, data: dict[str, Any]) -> bool:
     for _ in range(data.get("times", 1)):
-        print(data["print"], end=data.get("end", "\n"), file=getattr(sys, data.get("to", "stdout")))
+        file = getattr(sys, data.get("to", "stdout"))
+        print(data["print"], end=data.get("end", "\n"), file=file, flush=data.get("flush", False))
     return True

@@ -67,12 +67,15 @@ def too_late(settings: Settings) -> str:
 
 def _failure(runner: Runner, settings: Settings) -> tuple[str, str]:
     """What went wrong, and its traceback; both empty where nothing did."""
+    from werkzeug.datastructures import EnvironHeaders
+
     from longshore_runtime.runners.base import Context
 
     told = f"({_VARIABLE}={settings.model.golden_request})"
     try:
         body, content_type = _request(runner, settings.model.golden_request)
-        answer = runner.invoke(body, Context(REQUEST_ID, content_type))
+        headers = EnvironHeaders({"CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body))})
+        answer = runner.invoke(body, Context(REQUEST_ID, content_type, headers=headers))
     except StartError as error:
         return str(error), ""
     except RequestError as error:

@@ -5,7 +5,9 @@ The user that the workers become is the supervisor's decision, and comes on the 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -62,6 +64,9 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.box = blackbox.BlackBox()
     worker.told_to_end = False
     server.starting = worker
+    for stream in (sys.stdout, sys.stderr):  # what load() has printed so far is the master's
+        with contextlib.suppress(Exception):  # of an object that the model has put there
+            stream.flush()
 
 
 def post_fork(server: Any, worker: Any) -> None:

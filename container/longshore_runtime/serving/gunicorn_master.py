@@ -227,6 +227,8 @@ class Application(WSGIApplication):  # type: ignore[misc]  # gunicorn is publish
 
 
 if __name__ == "__main__":
-    # To a pipe Python would write in blocks of 8 KB: what the model prints would come minutes later.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # To a pipe Python would write in blocks of 8 KB: what the model prints would come minutes later. With
+    # PYTHONUNBUFFERED each argument of a print would be written alone, with nginx's lines in between.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, write_through=False)  # type: ignore[union-attr]
     Application("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn").run()

@@ -21,11 +21,12 @@ class Item:
     began and ended: those of the computing, began None where there was none.
     body: what is to be decoded in the call of the model, None where it has been decoded before; records: how
     many it held. encoded: the answer, where it has been encoded in the call, and not only predicted.
+    alone: whether no other may be in its batch.
     resume: what goes on with it when it is settled, where it is parked; None where a thread waits for it.
     """
 
     __slots__ = (
-        *("began", "body", "context", "data", "deadline", "encoded", "ended", "entered"),
+        *("alone", "began", "body", "context", "data", "deadline", "encoded", "ended", "entered"),
         *("error", "leads", "prediction", "records", "resume", "settled", "wake"),
     )
 
@@ -37,6 +38,7 @@ class Item:
         self.began: float | None = None
         self.body: bytes | bytearray | None = None
         self.records = 0
+        self.alone = False
         self.encoded: Any = None
         self.leads = False
         self.settled = False

@@ -29,6 +29,7 @@ from longshore_runtime.runners.model import (
 from longshore_runtime.runners.model.calls import Calls, Token
 from longshore_runtime.runners.model.codec import Codec, refused
 from longshore_runtime.runners.model.conversions import Conversions
+from longshore_runtime.runners.model.decoding import ESTIMATED_FROM
 from longshore_runtime.runners.model.item import Item, Steps, gone, through
 from longshore_runtime.runners.model.queue import ModelQueue
 from longshore_runtime.runners.model.room import Room
@@ -43,6 +44,9 @@ _BEFORE_NGINX_SECONDS = 0.5
 _BEFORE_NGINX_SHARE = 0.25
 # A request this old has waited before it was read: its client may have gone.
 _OLD_SECONDS = 0.05
+# What is decoded in the call may have to wait there for room in memory, which others in the same batch would
+# keep until it ends. In UTF-8 a body may have three times its size.
+_ALONE_FROM = ESTIMATED_FROM // 3
 _LONG_TO_READ = 2**20  # bytes: they take about as long as changing threads, or longer
 
 
@@ -131,7 +135,7 @@ class ModelRunner:
                 charge = lambda size: held.enter_context(self._memory.hold(size, context, deadline))  # noqa: E731
                 context.decode = partial(self._decoder, charge=charge)
                 # Held by no variable of ours, so that a body goes when it is decoded.
-                steps = self._answer(self._item(self._read(body, context), context, deadline))
+                steps = self._answer(self._item(self._read(body, context), context, deadline, unread=True))
                 return through(steps, self.queue.settle)
         finally:
             metrics.observe_stages(context.stages)
@@ -151,11 +155,12 @@ class ModelRunner:
         is_npy = media.parse(context.content_type).type == media.NPY
         return body.read_writable() if is_npy and self._code.decode is None else body.read()
 
-    def _item(self, body: bytes | bytearray, context: Context, deadline: float) -> Item:
+    def _item(self, body: bytes | bytearray, context: Context, deadline: float, unread: bool = False) -> Item:
         """Return a request for the queue, which alone holds its body, or its data."""
         if self._code.decode_in_call and self.queue.at_once == 1:
             item = Item(None, context, deadline)
             item.body = body
+            item.alone = unread and len(body) > _ALONE_FROM
             return item
         data, records = self._codec.decode(body, context)
         item = Item(data, context, deadline)

@@ -81,16 +81,19 @@ class Waiting:
 
     def _filled(self, batch: list[Item]) -> list[Item]:
         most = self._pace.most()
-        while len(batch) < most and (other := self._next()):
+        while len(batch) < most and not batch[-1].alone and (other := self._next(beside=True)):
             batch.append(other)
         return batch
 
-    def _next(self) -> Item | None:
+    def _next(self, *, beside: bool = False) -> Item | None:
         """Take the first out of the queue that is still wanted; those before it learn that they are not.
 
         One that has found the model free is computed, even where calls have taken too long lately.
+
+        Args:
+            beside: take none that is to be alone.
         """
-        while self._waiting:
+        while self._waiting and not (beside and self._waiting[0].alone):
             item = self._waiting.popleft()
             self._shorter()
             if not self._pace.has_waited(item) or item.wanted(self._calls.costs.expected(1)):
