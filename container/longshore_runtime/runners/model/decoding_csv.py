@@ -205,7 +205,11 @@ def _number(field: str) -> float:
 
 
 def _exact(numbers: npt.NDArray[np.float64], fields: Iterable[str]) -> npt.NDArray[Any]:
-    """The numbers in these fields, those integers as int that float64 does not have."""
+    """Return the numbers in these fields, integers that float64 cannot represent as int.
+
+    Raises:
+        ValueError: if a number would become infinite.
+    """
     large = np.abs(numbers) >= _ROUNDED_FROM
     if not large.any():
         return numbers
@@ -216,6 +220,8 @@ def _exact(numbers: npt.NDArray[np.float64], fields: Iterable[str]) -> npt.NDArr
             if data is numbers:
                 data = numbers.astype(object)
             data.flat[place] = integer
+        elif math.isinf(numbers.flat[place]) and any(map(str.isdigit, text)):
+            raise ValueError(f"{text.strip()[:50]} is too large for a 64-bit float")
     return data
 
 
