@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from longshore_runtime.errors import RequestError
 from longshore_runtime.runners.model import media
 from longshore_runtime.runners.model.decoding import Decoded, decode
-from tests.support.decoding import refusal
+from tests.support.decoding import outcome, refusal
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,19 @@ def test_json_is_the_object_and_its_records_are_counted(
     assert decode(json.dumps(value).encode(), content_type) == Decoded(value, None, records)
 
 
+def test_a_large_integer_that_is_nested_deeply_is_exact_or_refused() -> None:
+    """Python 3.11 reads fewer levels than later ones."""
+    found = outcome(b"[" * 1010 + b"9" * 30 + b"]" * 1010, "application/json")
+    if isinstance(found, RequestError):
+        assert found.status == 400
+        assert "nested too deeply" in found.detail
+    else:
+        data = found.data
+        while isinstance(data, list):
+            (data,) = data
+        assert data == int("9" * 30)
+
+
 @pytest.mark.parametrize(
     ("body", "place"),
     [
@@ -105,7 +119,6 @@ def test_json_is_the_object_and_its_records_are_counted(
         (b'{"a": Nope}', "line 1, column 7: unexpected character"),
         (b"[1e400]", "line 1, column 2"),
         (b"[" + b"1" * 5000 + b"]", "line 1, column 2"),
-        (b"[" * 1010 + b"9" * 30 + b"]" * 1010, "nested too deeply"),
         (b"  ", "line 1, column 1"),
         (b"[1]\n[2]", "line 2, column 1"),
         (b"[" * 100_000, "line 1, column"),
