@@ -1,4 +1,6 @@
-"""Looks for texts in the memory and the environment of every other process; prints the processes it found.
+"""Looks for texts in the environment of every other process, and opens the memory of servers.
+
+Prints the processes that it could read: pid, name, texts found, memory opened.
 
 Arguments: the texts.
 """
@@ -27,5 +29,5 @@ for folder in pathlib.Path("/proc").glob("[0-9]*"):
         except OSError:
             pass
     if secrets or opened:
-        found.append([(folder / "comm").read_text().strip(), secrets, opened])
+        found.append([int(folder.name), (folder / "comm").read_text().strip(), secrets, opened])
 print(json.dumps(found))

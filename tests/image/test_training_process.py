@@ -111,12 +111,12 @@ def test_a_user_id_that_no_file_knows_has_a_home_and_a_name(
         job.variables["SAGEMAKER_PROGRAM"] = "fit.py"
     unset = ["env", *(f"--unset={name}" for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"))]
     given = [] if home is None else [f"HOME={home}"]
+    job.command = [*unset, *given, *as_another_user(*job.command)]  # skips if this is not root
     scratch = open_folder / "tmp"
     for folder in (job.ml_root, scratch):
         folder.mkdir(exist_ok=True)
         os.chown(folder, 10001, 10001)
     job.variables["TMPDIR"] = scratch
-    job.command = [*unset, *given, *as_another_user(*job.command)]
     done = job.run()
     assert (done.code, done.stderr) == (0, "")
     name, folder_used = job.report()
