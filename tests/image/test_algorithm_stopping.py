@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -46,6 +47,16 @@ def begin_and_leave(server: Server, s3: S3Server, name: str, folder: Path) -> No
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         wait_until((folder / f"{name}-begun").exists, "the script's begin")
+
+
+def programs_below(folder: Path) -> list[Path]:
+    """Return the processes whose command line names this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if str(folder).encode() in (process / "cmdline").read_bytes():
+                found.append(process)
+    return found
 
 
 def a_new_task_is_refused(server: Server) -> bool:
@@ -156,4 +167,6 @@ def test_a_second_signal_ends_it_at_once(s3: S3Server, tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGINT)
         assert server.wait_exit() == 128 + signal.SIGINT
     (tmp_path / "ended-at-once-go").touch()
+    # The program outlives a server that is ended so: its folder stays until it has seen the file.
+    wait_until(lambda: not programs_below(tmp_path), "the end of the program")
     assert stored(s3, "ended-at-once") is None
