@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,15 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("what", ENDS)
+def _with_workers(cases: Iterable[str], both: set[str]) -> list[Any]:
+    """Give each case one worker or two, in turn; both numbers if the outcome depends on it."""
+    numbers = itertools.cycle((1, 2))
+    given = [(case, (1, 2) if case in both else (next(numbers),)) for case in cases]
+    return [pytest.param(case, number, id=f"{case}-{number}") for case, counts in given for number in counts]
+
+
+# One worker loads the model itself; two are forked from a process that has loaded it.
+@pytest.mark.parametrize(("what", "workers"), _with_workers(ENDS, {"SystemExit", "os._exit(7)", "os.abort"}))
 def test_a_load_that_cannot_go_on_ends_the_server_with_the_documented_code(
     tmp_path: Path, what: str, workers: int
 ) -> None:
@@ -107,8 +116,10 @@ SERVED = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("what", SERVED)
+_FORK_MATTERS = {"it forks and returns in both", "its own signal handlers", "descriptors 0 to 2 closed"}
+
+
+@pytest.mark.parametrize(("what", "workers"), _with_workers(SERVED, _FORK_MATTERS))
 def test_a_load_that_changes_its_process_is_served(tmp_path: Path, what: str, workers: int) -> None:
     with serve(tmp_path, SERVED[what], workers) as server:
         server.wait_ready()
