@@ -117,10 +117,13 @@ def test_a_model_that_ignores_sigterm_is_stopped_like_any_other(tmp_path: Path, 
     variables: dict[str, Any] = {"MODEL_SERVER_WORKERS": 1, "MODEL_SERVER_WORKER_CLASS": worker_class}
     with Server(tmp_path, "sets_signal_handlers", **variables) as one, ThreadPoolExecutor() as pool:
         assert one.post({"what": "ignore SIGTERM"}).status_code == 200
-        sent = pool.submit(one.post, {"what": "sleep", "seconds": 1.0})
+        go_on = tmp_path / "go on"
+        sent = pool.submit(one.post, {"what": "wait for a file", "file": str(go_on)})
         wait_until(lambda: "longshore_requests_in_flight 1.0" in one.get("/metrics").text, "the request")
         one.process.send_signal(signal.SIGTERM)
-        assert sent.result().json() == "sleep"
+        wait_until(lambda: "SIGTERM" in one.stderr, "the start of the drain")
+        go_on.touch()
+        assert sent.result().json() == "wait for a file"
         assert one.wait_exit() == 0
         assert "died" not in one.stderr
 

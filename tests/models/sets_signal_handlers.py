@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 
 
 class LateError(BaseException):
@@ -25,4 +26,7 @@ def predict(model, data):
         signal.signal(signal.SIGTERM, lambda number, frame: None)
     elif what == "sleep":
         time.sleep(data["seconds"])
+    elif what == "wait for a file":
+        while not Path(data["file"]).exists():
+            time.sleep(0.01)
     return what
