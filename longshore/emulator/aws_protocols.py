@@ -12,7 +12,8 @@ from urllib.parse import parse_qs
 
 Protocol = Literal["query", "ec2", "json", "rest-json", "rest-xml", "s3", "rpc-v2-cbor"]
 
-_SCOPE = re.compile(r"Credential=[^,\s]*/([^/,\s]+)/aws4_request")
+# The region is missing in signatures for several regions (SigV4a).
+_SCOPE = re.compile(r"Credential=[^,\s]*?/\d{8}/(?:([^/,\s]+)/)?([^/,\s]+)/aws4_request")
 _FORM = "application/x-www-form-urlencoded"
 # Signing names. Of all services in botocore, s3control aside, only these use XML over REST.
 _REST_XML = ("cloudfront", "route53")
@@ -22,14 +23,21 @@ _UNSIGNED_JSON = re.compile(r"/(_longshore/.*|endpoints/.*)?")
 
 def signing_name(environ: Mapping[str, Any]) -> str:
     """Return the service of the credential scope, in a header or a presigned URL; "" if there is none."""
-    scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if scope:
-        return scope[1].lower()
+    return _scope(environ)[1]
+
+
+def signing_region(environ: Mapping[str, Any]) -> str:
+    """Return the region of the credential scope; "" if there is none."""
+    return _scope(environ)[0]
+
+
+def _scope(environ: Mapping[str, Any]) -> tuple[str, str]:
+    text = environ.get("HTTP_AUTHORIZATION", "")
     query = environ.get("QUERY_STRING", "")
-    if "X-Amz-Credential=" not in query:
-        return ""
-    credential = parse_qs(query).get("X-Amz-Credential", [""])[0].split("/")
-    return credential[-2].lower() if len(credential) > 2 and credential[-1] == "aws4_request" else ""
+    if not text and "X-Amz-Credential=" in query:
+        text = "Credential=" + parse_qs(query).get("X-Amz-Credential", [""])[0]
+    found = _SCOPE.search(text)
+    return (found[1] or "", found[2]) if found else ("", "")
 
 
 def protocol(environ: Mapping[str, Any]) -> Protocol:
@@ -51,6 +59,6 @@ def protocol(environ: Mapping[str, Any]) -> Protocol:
 
 
 def _is_query(environ: Mapping[str, Any]) -> bool:
-    if environ.get("CONTENT_TYPE", "").startswith(_FORM):
-        return environ["REQUEST_METHOD"] == "POST"
-    return "Action=" in environ.get("QUERY_STRING", "")
+    if str(environ.get("CONTENT_TYPE", "")).startswith(_FORM):
+        return bool(environ["REQUEST_METHOD"] == "POST")
+    return "Action=" in str(environ.get("QUERY_STRING", ""))

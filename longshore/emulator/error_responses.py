@@ -36,9 +36,11 @@ def error_response(error: AwsError, environ: Mapping[str, Any]) -> ErrorResponse
     request_id = str(uuid.uuid4())
     asked = protocol(environ)
     content_type, body = _serialize(error, asked, environ.get("CONTENT_TYPE", ""), request_id)
-    headers = [("Content-Type", content_type), ("x-amzn-RequestId", request_id)]
-    if asked in ("json", "rest-json"):
-        headers.append(("x-amzn-errortype", error.code))
+    headers = [
+        ("Content-Type", content_type),
+        ("x-amzn-RequestId", request_id),
+        ("x-amzn-errortype", error.code),  # all that the response to a HEAD says
+    ]
     if asked == "s3":
         headers.append(("x-amz-request-id", request_id))
     if asked == "rpc-v2-cbor":

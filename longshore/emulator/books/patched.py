@@ -18,20 +18,11 @@ from typing import Any
 import urllib3
 
 from longshore.emulator.books.objects import Content, Shelf
+from longshore.emulator.books.patching import put
 
 _log = logging.getLogger("longshore.emulator")
 
 _DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
-_ABSENT = object()
-
-
-def _put(undo: ExitStack, owner: Any, name: str, new: Any) -> None:
-    old = vars(owner).get(name, _ABSENT)
-    setattr(owner, name, new)
-    if old is _ABSENT:
-        undo.callback(delattr, owner, name)
-    else:
-        undo.callback(setattr, owner, name, old)
 
 
 def keep_on(shelf: Shelf, undo: ExitStack) -> None:
@@ -90,12 +81,12 @@ def keep_on(shelf: Shelf, undo: ExitStack) -> None:
         whole = shelf.join([part._value_buffer for part in parts])
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
-    _put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
-    _put(undo, models.FakeKey, "etag", property(etag))
-    _put(undo, models.FakeKey, "__getstate__", get_state)
-    _put(undo, models.FakeKey, "__setstate__", set_state)
-    _put(undo, models.FakeMultipart, "complete", complete)
-    _put(undo, models, "tempfile", _Files)
+    put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
+    put(undo, models.FakeKey, "etag", property(etag))
+    put(undo, models.FakeKey, "__getstate__", get_state)
+    put(undo, models.FakeKey, "__setstate__", set_state)
+    put(undo, models.FakeMultipart, "complete", complete)
+    put(undo, models, "tempfile", _Files)
 
 
 def filter_by_prefix(undo: ExitStack) -> None:
@@ -114,7 +105,7 @@ def filter_by_prefix(undo: ExitStack) -> None:
             response.body = json.dumps({**json.loads(response.body), "logStreamNames": names or nobody})
         return str(known(response))
 
-    _put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
+    put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
 
 
 def leave_out_aws_policies(undo: ExitStack) -> None:
@@ -145,9 +136,9 @@ def leave_out_aws_policies(undo: ExitStack) -> None:
         backend.aws_managed_policies = list(own.values())
         backend.managed_policies = own | backend.managed_policies
 
-    _put(undo, IAMBackend, "_init_aws_policies", make)
-    _put(undo, IAMBackend, "__getstate__", get_state)
-    _put(undo, IAMBackend, "__setstate__", set_state)
+    put(undo, IAMBackend, "_init_aws_policies", make)
+    put(undo, IAMBackend, "__getstate__", get_state)
+    put(undo, IAMBackend, "__setstate__", set_state)
 
 
 def _is_used(policy: Any) -> bool:
@@ -166,7 +157,7 @@ def deliver_over_http(undo: ExitStack) -> None:
             _deliver(url, json, headers)
 
     models: Any = real
-    _put(undo, models, "requests", _Requests)
+    put(undo, models, "requests", _Requests)
 
 
 def _deliver(url: str, message: dict[str, Any], headers: dict[str, str]) -> None:
