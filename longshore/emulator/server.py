@@ -14,6 +14,7 @@ from cheroot import server as cheroot_server
 from cheroot import wsgi
 
 from longshore.emulator import runtime
+from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
@@ -86,7 +87,7 @@ class Front:
                     asked = f"{environ['REQUEST_METHOD']} {path}"
                     raise AwsError("UnknownOperationException", f"The emulator does not know {asked}.", 404)
             # What AWS clients send to '/' is signed, or no GET.
-            page = self._pages.get(path) if scope is None else None
+            page = None if signing_name(environ) else self._pages.get(path)
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
                 self._check_origin(environ)
                 return page(self._platform, environ, start_response)

@@ -47,6 +47,5 @@ def _value(shape: Any, name: str, depth: int) -> Any:
 def _text(shape: Any, name: str) -> str:
     if shape.enum:
         return str(shape.enum[0])
-    if "arn" in name.lower():
-        return "arn:aws:iam::123456789012:role/longshore"
-    return "minimal".ljust(shape.metadata.get("min", 0), "x")[: shape.metadata.get("max", 1 << 20)]
+    text = "arn:aws:iam::123456789012:role/longshore" if "arn" in name.lower() else "minimal"
+    return text.ljust(shape.metadata.get("min", 0), "x")[: shape.metadata.get("max", 1 << 20)]
