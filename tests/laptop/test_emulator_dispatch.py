@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from typing import Any
@@ -10,9 +11,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from tests.laptop.test_asynchronous_notices import Subscriber
 from tests.support.emulator import REGION, ROLE, EmulatorProcess
-from tests.support.server import PATIENCE, free_port, wait_until
+from tests.support.server import PATIENCE
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -138,6 +138,22 @@ def test_the_control_api_of_s3_is_no_bucket(emulator: EmulatorProcess) -> None:
     assert emulator.get("v20180820", "key") == b"1"
 
 
+def test_services_with_two_protocols_have_both(emulator: EmulatorProcess, name: str) -> None:
+    forms = {**signed("sqs"), "Content-Type": FORM}
+    created = ask(emulator, forms, body=f"Action=CreateQueue&QueueName={name}&Version=2012-11-05")
+    assert created.status_code == 200 and "<CreateQueueResponse" in created.text
+    # Some clients send to the path of the queue.
+    target = signed("sqs", X_Amz_Target="AmazonSQS.GetQueueAttributes")
+    queue = emulator.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    path = f"/123456789012/{name}"
+    assert "Attributes" in ask(emulator, target, path, {"QueueUrl": queue, "AttributeNames": ["All"]}).json()
+    metrics = {**signed("monitoring"), "Content-Type": FORM}
+    listed = ask(emulator, metrics, body="Action=ListMetrics&Version=2010-08-01")
+    assert listed.status_code == 200 and "<ListMetricsResponse" in listed.text
+    refused = ask(emulator, metrics, body="Action=PutMetricStream&Version=2010-08-01")
+    assert refused.status_code == 501 and "<Code>NotImplemented</Code>" in refused.text
+
+
 def test_cbor_is_refused_in_cbor(emulator: EmulatorProcess) -> None:
     headers = {**signed("monitoring"), "Smithy-Protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}
     answer = ask(emulator, headers, "/service/GraniteServiceVersion20100801/operation/ListMetrics")
@@ -153,8 +169,6 @@ def test_no_answer_has_a_cors_header(emulator: EmulatorProcess) -> None:
 
 
 def test_a_gzip_bomb_is_refused(emulator: EmulatorProcess) -> None:
-    import gzip
-
     bomb = gzip.compress(bytes(64 << 20))
     headers = {**signed("logs", X_Amz_Target="Logs_20140328.PutLogEvents"), "Content-Encoding": "gzip"}
     answer = requests.post(emulator.address, data=bomb, headers=headers, timeout=PATIENCE)
@@ -218,72 +232,6 @@ def test_logs_insights_queries(emulator: EmulatorProcess, name: str) -> None:
         assert caught.value.response["Error"]["Code"] == "NotImplemented"
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.get_query_results(queryId="none")
-
-
-@pytest.fixture
-def topic(emulator: EmulatorProcess, name: str) -> str:
-    arn: str = emulator.client("sns").create_topic(Name=name)["TopicArn"]
-    return arn
-
-
-def test_sns_delivers_what_a_client_publishes(emulator: EmulatorProcess, topic: str) -> None:
-    sns, subscriber = emulator.client("sns"), Subscriber()
-    try:
-        for url in (f"http://127.0.0.1:{free_port()}", subscriber.url):
-            sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
-        sns.publish(TopicArn=topic, Message=json.dumps({"inferenceId": topic}))
-        headers, _ = subscriber.about(topic)
-        assert headers["x-amz-sns-topic-arn"] == topic
-    finally:
-        subscriber.server.shutdown()
-        subscriber.server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("protocol", "endpoint", "code"),
-    [
-        ("lambda", "arn:aws:lambda:us-east-1:123456789012:function:f", "NotImplemented"),
-        ("firehose", "arn:aws:firehose:us-east-1:123456789012:deliverystream/d", "NotImplemented"),
-        ("email", "a@example.com", "NotImplemented"),
-        ("sms", "+15550100", "NotImplemented"),
-        ("http", "no address", "InvalidParameter"),
-        ("http", "http://127.0.0.1:{port}/_longshore/interrupt?job=a", "InvalidParameter"),
-        ("https", "https://elsewhere.example:{port}/", "InvalidParameter"),
-    ],
-)
-def test_subscriptions_that_sns_refuses(
-    emulator: EmulatorProcess, topic: str, protocol: str, endpoint: str, code: str
-) -> None:
-    sns, port = emulator.client("sns"), emulator.address.rpartition(":")[2]
-    with pytest.raises(ClientError) as caught:
-        sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint.format(port=port))
-    assert caught.value.response["Error"]["Code"] == code
-    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
-
-
-def test_s3_notifies_queues_and_refuses_functions(emulator: EmulatorProcess, name: str) -> None:
-    s3, sqs = emulator.client("s3"), emulator.client("sqs")
-    s3.create_bucket(Bucket=name)
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:{{}}:us-east-1:123456789012:{name}"
-    events = {"Events": ["s3:ObjectCreated:*"]}
-    refused: tuple[dict[str, Any], ...] = (
-        {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": arn.format("lambda"), **events}]},
-        {"EventBridgeConfiguration": {}},
-    )
-    for configuration in refused:
-        with pytest.raises(ClientError, match="S3 notifies SNS topics and SQS queues") as caught:
-            s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=configuration)
-        assert caught.value.response["Error"]["Code"] == "NotImplemented"
-    queues = {"QueueConfigurations": [{"QueueArn": arn.format("sqs"), **events}]}
-    s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=queues)
-    emulator.put(name, created=b"1")
-
-    def received() -> bool:
-        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-        return any('"created"' in message["Body"] for message in messages)
-
-    wait_until(received, "the notification comes")
 
 
 def test_a_policy_of_a_bucket_is_checked_when_it_is_put(emulator: EmulatorProcess, name: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import boto3
 import pytest
-from botocore import xform_name
+from botocore import UNSIGNED, xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel
@@ -114,6 +114,12 @@ def test_every_other_service_is_refused_in_its_protocol(audited: EmulatorProcess
         assert fault(asking, simplest.name) is None
     assert "Traceback" not in audited.log
     assert audit(audited)[before:] == []
+
+
+@pytest.mark.parametrize("service", ALLOWED)
+def test_an_unsigned_request_is_answered_in_its_protocol(audited: EmulatorProcess, service: str) -> None:
+    asking = client(audited, service, signature_version=UNSIGNED)
+    assert fault(asking, asking.meta.service_model.operation_names[0]) is None
 
 
 def _required(operation: OperationModel) -> int:

@@ -32,7 +32,10 @@ class _Pickler(pickle.Pickler):
 
 
 def dump() -> tuple[dict[str, bytes], list[str]]:
-    """Each backend in use, by 'service account region', and the services that could not be taken."""
+    """Each backend in use, by 'service account region', and the services that could not be taken.
+
+    Services that the emulator refuses are left out: moto makes some of their backends by itself.
+    """
     from moto.core.base_backend import BackendDict
 
     taken: dict[str, bytes] = {}
@@ -40,6 +43,8 @@ def dump() -> tuple[dict[str, bytes], list[str]]:
     in_use: Any = BackendDict
     for backends in list(in_use._instances):
         for account, region, backend in list(backends.iter_backends()):
+            if not _is_allowed(backend):
+                continue
             try:
                 taken[f"{backends.service_name} {account} {region}"] = _pickled(backend)
             except (TypeError, AttributeError, pickle.PicklingError):
@@ -55,11 +60,15 @@ def load(taken: dict[str, bytes]) -> None:
     for name, data in taken.items():
         service, account, region = name.split()
         backend = pickle.loads(data)
-        if type(backend).__module__.split(".")[1] in PACKAGES:
+        if _is_allowed(backend):
             _backends_of(type(backend))[account][region] = backend
         else:
             _log.warning("The state holds records of %s, which this emulator refuses: dropped.", service)
     _restore_what_classes_hold()
+
+
+def _is_allowed(backend: Any) -> bool:
+    return type(backend).__module__.split(".")[1] in PACKAGES
 
 
 def _pickled(backend: Any) -> bytes:
