@@ -138,6 +138,12 @@ def test_the_control_api_of_s3_is_no_bucket(emulator: EmulatorProcess) -> None:
     assert emulator.get("v20180820", "key") == b"1"
 
 
+@pytest.mark.parametrize("authorization", ["AWS4", "AWS4-HMAC-SHA256 Credential=key/20260101, Signature=0"])
+def test_a_signature_without_a_scope(emulator: EmulatorProcess, authorization: str) -> None:
+    answer = ask(emulator, {"Authorization": authorization}, "/some-bucket", method="PUT")
+    assert answer.status_code == 400 and "<Code>AuthorizationHeaderMalformed</Code>" in answer.text
+
+
 def test_services_with_two_protocols_have_both(emulator: EmulatorProcess, name: str) -> None:
     forms = {**signed("sqs"), "Content-Type": FORM}
     created = ask(emulator, forms, body=f"Action=CreateQueue&QueueName={name}&Version=2012-11-05")

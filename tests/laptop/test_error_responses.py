@@ -70,7 +70,7 @@ def test_details_are_members_of_the_error() -> None:
 @pytest.mark.parametrize(
     ("authorization", "expected"),
     [
-        ("AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/SNS/aws4_request", "sns"),
+        ("AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/sns/aws4_request", "sns"),
         ("AWS4-ECDSA-P256-SHA256 Credential=key/20260101/s3/aws4_request", "s3"),
         ("AWS4-HMAC-SHA256 Credential=a/key/with/slashes/20260101/us-east-1/kms/aws4_request, More=1", "kms"),
         ("AWS key:signature", ""),

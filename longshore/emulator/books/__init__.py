@@ -58,7 +58,6 @@ class Books:
         keep_on(self.shelf, self._undo)
         filter_by_prefix(self._undo)
         leave_out_aws_policies(self._undo)
-        self._delivers = False
         self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()
         self._application: Any = None
@@ -204,9 +203,7 @@ class Books:
 
     def publish(self, topic: str, message: str) -> bool:
         """Send a message to a topic's subscribers, HTTP addresses too; False where there is no topic."""
-        if not self._delivers:  # only now, because moto's SNS takes long to import
-            deliver_over_http(self._undo)
-            self._delivers = True
+        deliver_over_http(self._undo)  # only now, because moto's SNS takes long to import
         from moto.sns.models import sns_backends
 
         found = sns_backends[self.account][self.region].topics.get(topic)

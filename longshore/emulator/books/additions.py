@@ -170,9 +170,18 @@ def _check_address(endpoint: str, environ: dict[str, Any]) -> None:
         raise AwsError("InvalidParameter", "Invalid parameter: Endpoint: it has the emulator's own port.")
 
 
-def _refuse_notifications_without_receivers(undo: ExitStack) -> None:
+def _restrict_notifications(undo: ExitStack) -> None:
+    """Let S3 notify only services that are there."""
+    from moto.s3 import notifications
     from moto.s3.models import S3Backend
 
+    send = notifications._send_sns_message
+
+    def send_sns_message(*event: Any) -> None:
+        deliver_over_http(undo)  # only now, because moto's SNS takes long to import
+        send(*event)
+
+    put(undo, notifications, "_send_sns_message", send_sns_message)
     known = S3Backend.put_bucket_notification_configuration
 
     def put_bucket_notification_configuration(backend: Any, bucket: str, configuration: Any) -> None:
@@ -205,5 +214,5 @@ _FOR: dict[str, tuple[Callable[[ExitStack], None], ...]] = {
     "applicationautoscaling": (_list_scaling_activities,),
     "logs": (_list_log_groups, _check_queries),
     "sns": (_restrict_subscriptions, deliver_over_http),
-    "s3": (_refuse_notifications_without_receivers, _refuse_policies_without_json),
+    "s3": (_restrict_notifications, _refuse_policies_without_json),
 }

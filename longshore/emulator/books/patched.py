@@ -145,19 +145,24 @@ def _is_used(policy: Any) -> bool:
     return bool(policy.attachment_count or policy.tags or len(policy.versions) > 1)
 
 
+class _Requests:
+    """Takes the place of the module `requests` in moto's SNS."""
+
+    @staticmethod
+    def post(url: str, *, json: dict[str, Any], headers: dict[str, str]) -> None:
+        _deliver(url, json, headers)
+
+
 def deliver_over_http(undo: ExitStack) -> None:
     """Until it is undone a subscriber's address that is gone, or hangs, holds up none of the others; moto
-    waits for ever, and gives up at the first failure. The headers are SNS's.
+    waits for ever, follows redirects, and gives up at the first failure. The headers are SNS's. Calls after
+    the first one do nothing.
     """
     from moto.sns import models as real
 
-    class _Requests:
-        @staticmethod
-        def post(url: str, *, json: dict[str, Any], headers: dict[str, str]) -> None:
-            _deliver(url, json, headers)
-
     models: Any = real
-    put(undo, models, "requests", _Requests)
+    if models.requests is not _Requests:
+        put(undo, models, "requests", _Requests)
 
 
 def _deliver(url: str, message: dict[str, Any], headers: dict[str, str]) -> None:

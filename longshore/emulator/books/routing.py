@@ -49,13 +49,17 @@ def route(environ: Environ, region: str) -> Route:
         region: The only region of the emulator.
     """
     name = signing_name(environ)
+    if not name and environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"):
+        raise AwsError("AuthorizationHeaderMalformed", "The header Authorization has no credential scope.")
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if not name and target:
         name = _signing_name_of(target.partition(".")[0])
     body = None
     if not name and _is_form(environ):
         body = _read(environ)
-        name = "sts" if _action(body) in _UNSIGNED_ACTIONS else "s3"
+        if _action(body) not in _UNSIGNED_ACTIONS:
+            raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+        name = "sts"
     name = name or "s3"
     # The S3 Control API has S3's signing name, and always this header.
     if name == "s3" and "HTTP_X_AMZ_ACCOUNT_ID" in environ:
@@ -65,8 +69,7 @@ def route(environ: Environ, region: str) -> Route:
     if environ.get("HTTP_SMITHY_PROTOCOL"):
         raise not_implemented("The emulator has no rpc-v2-cbor protocol: choose JSON or query in the client.")
     if name == "s3":
-        canonical = environ if body is None else {**environ, "wsgi.input": io.BytesIO(body)}
-        return Route(f"s3:{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", SERVICES["s3"], canonical)
+        return Route(f"s3:{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", SERVICES["s3"], environ)
     body = _read(environ) if body is None else body
     service, operation = _operation(name, environ, body)
     _check_operation(name, service, operation)
