@@ -16,6 +16,7 @@ _STATUS_TEXT = {
     424: "Failed Dependency",
     429: "Too Many Requests",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
     507: "Insufficient Storage",
     530: "Dependency Failed",
@@ -68,6 +69,11 @@ class AwsError(Exception):
 def not_found(kind: str, name: str) -> AwsError:
     """What Describe, Update and Delete answer for a name that is not there."""
     return AwsError("ValidationException", f'Could not find {kind} "{name}".')
+
+
+def not_implemented(message: str) -> AwsError:
+    """Return the error for operations that the emulator lacks. No AWS client retries status 501."""
+    return AwsError("NotImplemented", message, 501)
 
 
 def request_id() -> Iterable[tuple[str, str]]:

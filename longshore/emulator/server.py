@@ -14,8 +14,10 @@ from cheroot import server as cheroot_server
 from cheroot import wsgi
 
 from longshore.emulator import runtime
+from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
+from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.operations import TABLE
 from longshore.emulator.origins import foreign
@@ -85,13 +87,13 @@ class Front:
                     asked = f"{environ['REQUEST_METHOD']} {path}"
                     raise AwsError("UnknownOperationException", f"The emulator does not know {asked}.", 404)
             # What AWS clients send to '/' is signed, or no GET.
-            page = self._pages.get(path) if scope is None else None
+            page = None if signing_name(environ) else self._pages.get(path)
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
                 self._check_origin(environ)
                 return page(self._platform, environ, start_response)
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
-            return _refuse(error, start_response)
+            return refuse(error, environ, start_response)
         except (ConnectionError, TimeoutError):
             raise  # the client has gone, or stopped sending: the connection is closed
         except OSError as error:
@@ -99,14 +101,14 @@ class Front:
                 return self._fail(environ, start_response)
             # A status that no client tries again: it would only wait for what does not get better.
             full = AwsError("InsufficientStorage", f"The emulator's disk is full: {error}.", 507)
-            return _refuse(full, start_response, as_xml=service == "s3")
+            return refuse(full, environ, start_response)
         except Exception:  # noqa: BLE001  # any fault of ours is told, and the server goes on
             return self._fail(environ, start_response)
 
     def _fail(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         _log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
         fault = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
-        return _refuse(fault, start_response)
+        return refuse(fault, environ, start_response)
 
     def _control(self, operation: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = read_body(environ)
@@ -225,11 +227,3 @@ def _refuse_programs_of_this_machine(value: Any) -> None:
     elif isinstance(value, list):
         for item in value:
             _refuse_programs_of_this_machine(item)
-
-
-def _refuse(error: AwsError, start_response: StartResponse, *, as_xml: bool = False) -> Iterable[bytes]:
-    body = error.xml() if as_xml else error.body()
-    kind = "application/xml" if as_xml else "application/x-amz-json-1.1"
-    headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
-    start_response(error.status_line, [*headers, *error.headers()])
-    return [body]

@@ -21,16 +21,23 @@ ENDED = ("Completed", "Failed", "Stopped")
 
 
 class EmulatorProcess:
-    """Started when made; close() ends it and checks that it ended well. variables: of its environment."""
+    """Started when made; close() ends it and checks that it ended well.
+
+    Args:
+        folder: Where its files are.
+        options: Options of `longshore emulate`.
+        program: The module that is `longshore`.
+        variables: Variables of its environment.
+    """
 
     running: ClassVar[set[subprocess.Popen[str]]] = set()
 
-    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
+    def __init__(self, folder: Path, *options: str, program: str = "longshore", **variables: str) -> None:
         self._folder = folder
         self._log = folder / "emulator.log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "longshore", "emulate", "--port", "0", *options],
+                [sys.executable, "-m", program, "emulate", "--port", "0", *options],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from longshore.emulator.books.dispatcher import Dispatcher
 from longshore.emulator.books.objects import Content, Shelf
 from longshore.emulator.books.patched import (
     deliver_over_http,
@@ -45,6 +46,7 @@ class Books:
     """moto's backends for one account and region. folder: where the objects' contents lie, as files."""
 
     def __init__(self, account: str, region: str, folder: Path, *, keep: bool = False) -> None:
+        _forget_settings_of_moto()
         os.environ["MOTO_ACCOUNT_ID"] = account  # moto reads it at every request
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"  # AWS's own, which clients attach to roles
         from moto.core.utils import utcnow  # noqa: F401  # the import that takes long, once
@@ -56,7 +58,6 @@ class Books:
         keep_on(self.shelf, self._undo)
         filter_by_prefix(self._undo)
         leave_out_aws_policies(self._undo)
-        self._delivers = False
         self.changed: Callable[[], None] = lambda: None  # called after each change
         self._log_lock = threading.Lock()
         self._application: Any = None
@@ -67,12 +68,9 @@ class Books:
 
     @property
     def application(self) -> Any:
-        """moto's WSGI application for all services."""
+        """The WSGI application for all services that moto keeps. Raises AwsError for requests it refuses."""
         if self._application is None:
-            from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
-            moto = DomainDispatcherApplication(create_backend_app)
-            self._application = Uploads(self.shelf, moto)
+            self._application = Uploads(self.shelf, Dispatcher(self.region, self._undo))
         return self._application
 
     def knows(self, operation: str) -> bool:
@@ -205,9 +203,7 @@ class Books:
 
     def publish(self, topic: str, message: str) -> bool:
         """Send a message to a topic's subscribers, HTTP addresses too; False where there is no topic."""
-        if not self._delivers:  # only now, because moto's SNS takes long to import
-            deliver_over_http(self._undo)
-            self._delivers = True
+        deliver_over_http(self._undo)  # only now, because moto's SNS takes long to import
         from moto.sns.models import sns_backends
 
         found = sns_backends[self.account][self.region].topics.get(topic)
@@ -230,3 +226,16 @@ class Books:
 
 def _stored(key: Any) -> StoredObject:
     return StoredObject(key.name, key.contentsize, key.etag.strip('"'), key.last_modified.timestamp())
+
+
+def _forget_settings_of_moto() -> None:
+    """Remove from the environment what changes moto's behavior; some of it has moto open connections."""
+    others = (
+        "INITIAL_NO_AUTH_ACTION_COUNT",
+        "TEST_SERVER_MODE",
+        "TEST_PROXY_MODE",
+        "S3_UPLOAD_PART_MIN_SIZE",
+    )
+    for name in list(os.environ):
+        if name.startswith("MOTO_") or name in others:
+            del os.environ[name]

@@ -18,20 +18,11 @@ from typing import Any
 import urllib3
 
 from longshore.emulator.books.objects import Content, Shelf
+from longshore.emulator.books.patching import put
 
 _log = logging.getLogger("longshore.emulator")
 
 _DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
-_ABSENT = object()
-
-
-def _put(undo: ExitStack, owner: Any, name: str, new: Any) -> None:
-    old = vars(owner).get(name, _ABSENT)
-    setattr(owner, name, new)
-    if old is _ABSENT:
-        undo.callback(delattr, owner, name)
-    else:
-        undo.callback(setattr, owner, name, old)
 
 
 def keep_on(shelf: Shelf, undo: ExitStack) -> None:
@@ -90,12 +81,12 @@ def keep_on(shelf: Shelf, undo: ExitStack) -> None:
         whole = shelf.join([part._value_buffer for part in parts])
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
-    _put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
-    _put(undo, models.FakeKey, "etag", property(etag))
-    _put(undo, models.FakeKey, "__getstate__", get_state)
-    _put(undo, models.FakeKey, "__setstate__", set_state)
-    _put(undo, models.FakeMultipart, "complete", complete)
-    _put(undo, models, "tempfile", _Files)
+    put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
+    put(undo, models.FakeKey, "etag", property(etag))
+    put(undo, models.FakeKey, "__getstate__", get_state)
+    put(undo, models.FakeKey, "__setstate__", set_state)
+    put(undo, models.FakeMultipart, "complete", complete)
+    put(undo, models, "tempfile", _Files)
 
 
 def filter_by_prefix(undo: ExitStack) -> None:
@@ -114,7 +105,7 @@ def filter_by_prefix(undo: ExitStack) -> None:
             response.body = json.dumps({**json.loads(response.body), "logStreamNames": names or nobody})
         return str(known(response))
 
-    _put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
+    put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
 
 
 def leave_out_aws_policies(undo: ExitStack) -> None:
@@ -145,28 +136,33 @@ def leave_out_aws_policies(undo: ExitStack) -> None:
         backend.aws_managed_policies = list(own.values())
         backend.managed_policies = own | backend.managed_policies
 
-    _put(undo, IAMBackend, "_init_aws_policies", make)
-    _put(undo, IAMBackend, "__getstate__", get_state)
-    _put(undo, IAMBackend, "__setstate__", set_state)
+    put(undo, IAMBackend, "_init_aws_policies", make)
+    put(undo, IAMBackend, "__getstate__", get_state)
+    put(undo, IAMBackend, "__setstate__", set_state)
 
 
 def _is_used(policy: Any) -> bool:
     return bool(policy.attachment_count or policy.tags or len(policy.versions) > 1)
 
 
+class _Requests:
+    """Takes the place of the module `requests` in moto's SNS."""
+
+    @staticmethod
+    def post(url: str, *, json: dict[str, Any], headers: dict[str, str]) -> None:
+        _deliver(url, json, headers)
+
+
 def deliver_over_http(undo: ExitStack) -> None:
     """Until it is undone a subscriber's address that is gone, or hangs, holds up none of the others; moto
-    waits for ever, and gives up at the first failure. The headers are SNS's.
+    waits for ever, follows redirects, and gives up at the first failure. The headers are SNS's. Calls after
+    the first one do nothing.
     """
     from moto.sns import models as real
 
-    class _Requests:
-        @staticmethod
-        def post(url: str, *, json: dict[str, Any], headers: dict[str, str]) -> None:
-            _deliver(url, json, headers)
-
     models: Any = real
-    _put(undo, models, "requests", _Requests)
+    if models.requests is not _Requests:
+        put(undo, models, "requests", _Requests)
 
 
 def _deliver(url: str, message: dict[str, Any], headers: dict[str, str]) -> None:

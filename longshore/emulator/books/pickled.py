@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import pickle
 import sys
 import threading
 import time
 from typing import Any
+
+from longshore.emulator.books.services import PACKAGES
+
+_log = logging.getLogger("longshore.emulator")
 
 _LOCKS: dict[type, Any] = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
 _ATTEMPTS = 20  # a request that adds to a dictionary while it is read makes pickle fail
@@ -27,7 +32,10 @@ class _Pickler(pickle.Pickler):
 
 
 def dump() -> tuple[dict[str, bytes], list[str]]:
-    """Each backend in use, by 'service account region', and the services that could not be taken."""
+    """Each backend in use, by 'service account region', and the services that could not be taken.
+
+    Services that the emulator refuses are left out: moto makes some of their backends by itself.
+    """
     from moto.core.base_backend import BackendDict
 
     taken: dict[str, bytes] = {}
@@ -35,6 +43,8 @@ def dump() -> tuple[dict[str, bytes], list[str]]:
     in_use: Any = BackendDict
     for backends in list(in_use._instances):
         for account, region, backend in list(backends.iter_backends()):
+            if not _is_allowed(backend):
+                continue
             try:
                 taken[f"{backends.service_name} {account} {region}"] = _pickled(backend)
             except (TypeError, AttributeError, pickle.PicklingError):
@@ -43,12 +53,22 @@ def dump() -> tuple[dict[str, bytes], list[str]]:
 
 
 def load(taken: dict[str, bytes]) -> None:
-    """Put backends back in their places; raises whatever pickle does where they are damaged."""
+    """Put backends back in their places; raises whatever pickle does where they are damaged.
+
+    Skips services that the emulator refuses: what older ones kept of AWS Lambda could still be called.
+    """
     for name, data in taken.items():
-        _, account, region = name.split()
+        service, account, region = name.split()
         backend = pickle.loads(data)
-        _backends_of(type(backend))[account][region] = backend
+        if _is_allowed(backend):
+            _backends_of(type(backend))[account][region] = backend
+        else:
+            _log.warning("The state holds records of %s, which this emulator refuses: dropped.", service)
     _restore_what_classes_hold()
+
+
+def _is_allowed(backend: Any) -> bool:
+    return type(backend).__module__.split(".")[1] in PACKAGES
 
 
 def _pickled(backend: Any) -> bytes:
