@@ -13,8 +13,9 @@ usage() {
 Usage: ./build_and_push.sh IMAGE [--tag TAG] [--immutable] [--dry-run] [-- BUILD OPTIONS]
 
 Builds the image for linux/amd64, creates the ECR repository IMAGE if there is none (scan on push), and
-pushes the image with two tags: TAG and the git revision. Account and region are those of the AWS CLI or,
-where it is not installed, of boto3.
+pushes the image with two tags: TAG and the git revision. What the registry then has is read back: it must
+be a Docker manifest (schema 2), the only kind that SageMaker accepts. Account and region are those of the
+AWS CLI or, where it is not installed, of boto3.
 
   --tag TAG      the tag beside the git revision; `latest` unless the repository's tags are immutable
   --immutable    create the repository with immutable tags: none can be overwritten
@@ -106,6 +107,10 @@ find_tools() {
     fail 'reach the Docker engine' "$(reason)" 'Start Docker, or let DOCKER_HOST name an engine that runs.'
   fi
 
+  has_buildx=''
+  ! docker buildx version >/dev/null 2>&1 || has_buildx=yes
+  command -v curl >/dev/null || fail 'find curl' 'there is no curl command.' 'Install it.'
+
   aws='' python=''
   if aws --version >/dev/null 2>&1; then
     aws=cli
@@ -148,7 +153,7 @@ learn_account() {
     || fail 'ask ECR for a login' "$(reason)" \
       "Check that $region is a region, and that $arn may call ecr:GetAuthorizationToken."
   token=${answer%%$'\t'*}
-  registry=${answer##*//}
+  endpoint=${answer#*$'\t'} registry=${answer##*//}
 }
 
 look_for_repository() {
@@ -194,11 +199,16 @@ choose_tags() {
 }
 
 build_image() {
-  # SageMaker takes no index with attestations (F4). buildx adds them unless told; the classic builder
-  # knows none, and is what a client without buildx has.
+  # SageMaker takes neither an index with attestations (F4) nor an OCI manifest (F5). buildx makes them by
+  # default. The classic builder, for a client without buildx, makes OCI manifests in the containerd store.
   local build=(env DOCKER_BUILDKIT=0 docker build)
-  if docker buildx version >/dev/null 2>&1; then
-    build=(docker buildx build --load --provenance=false --sbom=false)
+  if [ -n "$has_buildx" ]; then
+    build=(docker buildx build --provenance=false --sbom=false
+      --output "type=docker,oci-mediatypes=false,compression=gzip,force-compression=true")
+  elif [ "$mutability" = IMMUTABLE ] \
+    && docker info --format '{{json .DriverStatus}}' 2>/dev/null | grep -q io.containerd.snapshotter; then
+    fail 'build for immutable tags' 'without buildx this engine makes OCI manifests, which SageMaker refuses.' \
+      'Install docker-buildx. (Where tags are mutable, the manifest is corrected after the push.)'
   fi
   build+=(--platform linux/amd64 --tag "$image:${tags[0]}")
   [ -z "$revision" ] || build+=(--label "org.opencontainers.image.revision=$revision")
@@ -224,6 +234,56 @@ log_in() {
     || fail "log in to $registry" "$(reason)" 'Check that this machine reaches the registry, and that Docker can store a login (docker login).'
 }
 
+# registry_api PATH CURL OPTIONS...: the login goes through stdin, so that no list of processes shows it.
+registry_api() {
+  local path=$1
+  shift
+  curl --silent --show-error --fail --connect-timeout 30 --retry 2 --config - "$@" \
+    "$endpoint/v2/$image/$path" 2>"$errors" <<<"header = \"Authorization: Basic $token\""
+}
+
+# read_manifest TAG: into $manifest; its type into $media_type.
+read_manifest() {
+  media_type=$(registry_api "manifests/$1" --output "$manifest" --write-out '%{content_type}' \
+    --header "Accept: $docker_type, $oci_type, ${oci_type/manifest/index}, ${docker_type/manifest/manifest.list}") \
+    || fail "read the manifest of $image:$1 back" "$(reason)" \
+      'These credentials need ecr:BatchGetImage. Until it is read, SageMaker may refuse the image (F4, F5).'
+  media_type=${media_type%%;*}
+}
+
+# convert_manifest TAG: replace an OCI manifest by Docker's of the same configuration and layers.
+convert_manifest() {
+  local text
+  text=$(<"$manifest")
+  text=${text//$oci_type/$docker_type}
+  text=${text//$oci_config/$docker_config}
+  text=${text//$oci_layer/$docker_layer}
+  [[ $text == *"$docker_type"* ]] || text="{\"mediaType\": \"$docker_type\",${text#*\{}"
+  [[ $text != *vnd.oci.* && $text != *zstd* ]] \
+    || fail "convert the manifest of $image:$1" 'a layer or the configuration is of a type that Docker manifests lack.' \
+      'Use base images with gzip layers, or install docker-buildx, which compresses them anew.'
+  printf '%s' "$text" >"$converted"
+  registry_api "manifests/$1" --request PUT --header "Content-Type: $docker_type" --data-binary "@$converted" \
+    || fail "convert the manifest of $image:$1" "$(reason)" \
+      'SageMaker refuses the OCI manifest that was pushed (F5). Install docker-buildx, or let these credentials call ecr:PutImage.'
+  read_manifest "$1"
+  cmp -s "$manifest" "$converted" \
+    || fail "convert the manifest of $image:$1" 'the registry returns another one than it was sent.' 'Push it again.'
+}
+
+# check_pushed TAG: what the tag names is what SageMaker accepts.
+check_pushed() {
+  read_manifest "$1"
+  if [ "$media_type" = "$oci_type" ]; then
+    echo "The engine pushed an OCI manifest, which SageMaker refuses (F5): replacing it by Docker's."
+    convert_manifest "$1"
+  fi
+  [ "$media_type" = "$docker_type" ] \
+    || fail "use what was pushed as $image:$1" "SageMaker refuses its type, $media_type." \
+      'Build one platform, without attestations: no --provenance, --sbom or second --platform among the build options.'
+  echo "$registry/$image:$1 is $media_type"
+}
+
 push_image() {
   local each
   for each in "${tags[@]}"; do
@@ -232,11 +292,16 @@ push_image() {
       || fail "push $registry/$image:$each" 'docker push failed; its last lines above say why.' \
         'If it was denied: these credentials need ecr:PutImage, ecr:InitiateLayerUpload, ecr:UploadLayerPart,
 ecr:CompleteLayerUpload and ecr:BatchCheckLayerAvailability. If the tag is immutable: commit, or give another --tag.'
+    [ -n "$dry_run" ] || check_pushed "$each"
   done
 }
 
-errors=$(mktemp)
-trap 'rm -f "$errors"' EXIT
+oci_type=application/vnd.oci.image.manifest.v1+json docker_type=application/vnd.docker.distribution.manifest.v2+json
+oci_config=application/vnd.oci.image.config.v1+json docker_config=application/vnd.docker.container.image.v1+json
+oci_layer=application/vnd.oci.image.layer.v1.tar+gzip docker_layer=application/vnd.docker.image.rootfs.diff.tar.gzip
+work=$(mktemp -d)
+errors=$work/errors manifest=$work/manifest converted=$work/converted
+trap 'rm -rf "$work"' EXIT
 read_arguments "$@"
 find_tools
 learn_account

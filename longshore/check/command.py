@@ -15,7 +15,7 @@ import click
 
 from longshore import limits
 from longshore.check.client import Address, Client
-from longshore.check.options import Options
+from longshore.check.options import TRAINING_SECONDS, Options
 from longshore.check.payloads import Payload, content_type_of
 from longshore.check.rule import Rule
 from longshore.check.runner import Result, run
@@ -58,6 +58,13 @@ _WIDTH = 160  # columns where the output is no terminal
     show_default=True,
     help="How long a start may take; SageMaker's own limit unless given.",
 )
+@click.option(
+    "--training-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=TRAINING_SECONDS,
+    show_default=True,
+    help="How long a training or processing job may take.",
+)
 @click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON; - for standard output.")
 @click.option("--junit", "junit_file", metavar="FILE", help="Write it as JUnit's XML.")
 @click.option("--list", "list_rules", is_flag=True, help="Print all rules and end.")
@@ -71,6 +78,7 @@ def check(
     only: tuple[str, ...],
     skip: tuple[str, ...],
     start_seconds: float,
+    training_seconds: float,
     json_file: str | None,
     junit_file: str | None,
     list_rules: bool,
@@ -110,6 +118,7 @@ def check(
         training=training,
         environment=_environment(variables),
         start_seconds=start_seconds,
+        training_seconds=training_seconds,
     )
     engine, name = find(target)
     begun = time.monotonic()
@@ -205,6 +214,7 @@ def _environment(variables: tuple[str, ...]) -> dict[str, str]:
 def _with_progress(session: Session, rules: list[Rule]) -> list[Result]:
     """Run them; on a terminal with a bar, which is gone at the end."""
     if not sys.stderr.isatty():
+        session.notice = lambda text: click.echo(text, err=True)
         return run(session, rules)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -217,6 +227,7 @@ def _with_progress(session: Session, rules: list[Rule]) -> list[Result]:
     now: list[str] = []
     with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
         task = progress.add_task("", total=len(rules))
+        session.notice = lambda text: progress.console.print(text, markup=False, highlight=False)
 
         def begun(rule: Rule) -> None:
             with lock:

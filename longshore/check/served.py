@@ -15,6 +15,7 @@ from longshore.check import layout
 from longshore.check.client import Address, Client
 from longshore.check.exchange import Exchange, excerpt
 from longshore.check.rule import NotTried
+from longshore.check.waiting import Wait
 from longshore.engines.base import Container, Line, Mount, Running
 from longshore.errors import UserError
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from longshore.check.session import Session
 
 MODEL = "/opt/ml/model"
+_ANSWER = "`serve` to answer /ping"
+_START_LIMIT = "--start-seconds, or the rule's own"
+_SHOWN_SECONDS = 10.0
 _POLL_SECONDS = (0.01, 0.25)  # between two pings: as at first, and as after a while
 
 
@@ -123,6 +127,7 @@ class Server:
         pause, most = _POLL_SECONDS
         seen = None
         waiting = threading.Event()
+        shown = Wait(self._session, _ANSWER, seconds, _START_LIMIT, self.log, _SHOWN_SECONDS)
         while (waited := time.monotonic() - self.born) < seconds:
             if self._session.closed:
                 raise NotTried("the check was ended")
@@ -135,6 +140,7 @@ class Server:
                     self.log.complete()
                 self.why_not_ready = f"it ended by itself with exit code {code}{self._said()}"
                 return None
+            shown.report()
             waiting.wait(min(pause, max(0.0, seconds - waited)))
             pause = min(pause * 1.2, most)
         self.why_not_ready = f"no 200 within {seconds:g} s; the last {seen}{self._said()}"

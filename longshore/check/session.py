@@ -57,6 +57,7 @@ class Session:
         self.base: Once[Server] = Once(self._start_base)
         self.payload: Once[Payload] = Once(self._find_payload)
         self.trained: Once[Training] = Once(self._train)
+        self.notice: Callable[[str], None] = lambda text: None  # shows a line while the check runs
         self.first_answer: Once[Exchange] = Once(self._first_answer)
         self.errors: list[Exchange] = []  # what the shared container refused, all of them
         self._shared: dict[str, Once[object]] = {}

@@ -13,6 +13,7 @@ from longshore.check import layout
 from longshore.check.exchange import excerpt
 from longshore.check.rule import NotTried
 from longshore.check.served import Log
+from longshore.check.waiting import Wait
 from longshore.engines.base import Container, Mount, Running
 from longshore.errors import UserError
 
@@ -37,11 +38,18 @@ class Work:
 
 @dataclass(frozen=True)
 class Training:
-    """A job that has ended. exit_code: None where it did not end in time. root: its /opt/ml."""
+    """A job that has ended.
+
+    Attributes:
+        root: Its /opt/ml.
+        exit_code: None if it did not end in time.
+        limit: How long it had, and which option says so.
+    """
 
     root: Path
     exit_code: int | None
     seconds: float
+    limit: str
     log: Log
     before: Mapping[str, tuple[int, int]]  # the listing of input/ at the start
 
@@ -57,8 +65,10 @@ class Training:
         return self.exit_code not in NO_SUCH_COMMAND
 
     def __str__(self) -> str:
-        code = "it did not end" if self.exit_code is None else f"exit code {self.exit_code}"
-        said = f"train: {code} after {self.seconds:.1f} s"
+        if self.exit_code is None:
+            said = f"train: it did not end within {self.limit}"
+        else:
+            said = f"train: exit code {self.exit_code} after {self.seconds:.1f} s"
         if self.failure is not None:
             said += f"; output/failure: {excerpt(self.failure.decode('utf-8', 'replace'))}"
         elif self.exit_code != 0:
@@ -93,6 +103,7 @@ def run_training(
             **(work.environment or {}),
         },
         mounts=(Mount(root, "/opt/ml"), Mount(root / "input", "/opt/ml/input", read_only=True)),
+        host_name=layout.read(root / "input" / "config" / "resourceconfig.json")["current_host"],
         owner=session.owner,
     )
     begun = time.monotonic()
@@ -103,12 +114,13 @@ def run_training(
     session.add(running)
     log = Log(running)
     try:
-        patience = session.options.training_seconds
+        patience, limit = session.options.training_seconds, "--training-seconds"
         if meanwhile is not None:
-            patience = meanwhile(running, log)
-        code = running.wait(patience)
+            own = meanwhile(running, log)
+            patience, limit = own, limit if own == patience else "SageMaker's own limit"
+        code = Wait(session, "`train` to end", patience, limit, log).until_exit(running)
         if code is not None:
             log.complete()
-        return Training(root, code, time.monotonic() - begun, log, before)
+        return Training(root, code, time.monotonic() - begun, f"{patience:g} s ({limit})", log, before)
     finally:
         session.remove(running)

@@ -23,7 +23,7 @@ class Image:
 
     entrypoint, command: as in its configuration, exec form; None where it has none. entrypoint_is_shell:
     whether the entrypoint is run by a shell, which keeps signals to itself. size: bytes, None where unknown.
-    manifest: the media type of what a push would send, None where unknown (F4).
+    manifest: the media type of what a push would send, None where unknown (F4, F5).
     """
 
     name: str

@@ -10,13 +10,26 @@ from typing import Any
 from longshore.engines.base import Image, Line
 
 _SHELLS = ("sh", "ash", "bash", "dash", "zsh", "ksh")
-# What a push sends of an image in the engine's own store, which does not say so itself.
+# What a push sends from the engine's classic store (overlay2), which does not say so itself.
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _LINE_MAX = 256 * 1024  # characters; a longer line is cut in pieces: CloudWatch's largest event
 
 
-def image(name: str, found: dict[str, Any]) -> Image:
+def uses_containerds_store(info: dict[str, Any]) -> bool:
+    """Whether the engine keeps images in containerd's store, by what it says of itself."""
+    status = dict(row[:2] for row in info.get("DriverStatus") or () if len(row) > 1)
+    return str(status.get("driver-type", "")).startswith("io.containerd.snapshotter")
+
+
+def image(name: str, found: dict[str, Any], *, in_containerds_store: bool) -> Image:
+    """Return what is known of an image.
+
+    Args:
+        found: The engine's description. From version 28 on it has the manifest's media type if the image is
+            in containerd's store; older versions push whatever they have there, and do not say what.
+    """
     config = found.get("Config") or {}
+    pushed = None if in_containerds_store else _MANIFEST
     entrypoint = tuple(config.get("Entrypoint") or ()) or None
     return Image(
         name=name,
@@ -29,7 +42,7 @@ def image(name: str, found: dict[str, Any]) -> Image:
         architecture=found.get("Architecture"),
         operating_system=found.get("Os"),
         size=found.get("Size"),
-        manifest=(found.get("Descriptor") or {}).get("mediaType", _MANIFEST),
+        manifest=(found.get("Descriptor") or {}).get("mediaType", pushed),
     )
 
 

@@ -23,6 +23,7 @@ import sys
 from typing import Any
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
+_CLONE_NEWUTS = 0x4000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _MNT_DETACH = 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -46,7 +47,15 @@ def main() -> None:
                 joined.write("0")
         if wanted["namespace"]:
             step = "make a namespace"
-            _unshare(_CLONE_NEWNS | (0 if wanted["network"] else _CLONE_NEWNET))
+            host_name = wanted["host_name"]
+            _unshare(
+                _CLONE_NEWNS
+                | (0 if wanted["network"] else _CLONE_NEWNET)
+                | (0 if host_name is None else _CLONE_NEWUTS)
+            )
+            if host_name is not None:
+                name = os.fsencode(host_name)
+                _check(_libc.sethostname(name, len(name)))
             if not wanted["network"]:
                 _loopback_up()
             step = "lay out the container's folders"

@@ -19,19 +19,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
-from longshore.engines import launch, memory, processes
+from longshore.engines import launch, memory, processes, python_environment
 from longshore.engines.base import Container, Image, Line, Mount
 from longshore.engines.checkout import Programs
 from longshore.engines.checkout import programs as programs_of
 from longshore.engines.checkout import user as user_of
+from longshore.engines.host_names import HostNames
 from longshore.engines.launch import ML_ROOT
 from longshore.engines.ports import Port
 from longshore.engines.spool import Spool
 from longshore.errors import UserError
 
 log = logging.getLogger(__name__)
-
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in most images
 
 
 class HostEngine:
@@ -43,6 +42,7 @@ class HostEngine:
         """namespaces: whether to make mount namespaces; None for wherever that can be done."""
         self._checking = threading.Lock()
         self._namespaces = namespaces
+        self._names = HostNames()
 
     def image(self, name: str) -> Image:
         """The checkout's; UserError where the path has nothing to run."""
@@ -68,7 +68,7 @@ class HostEngine:
             raise UserError(
                 container.image, "its root cannot be made read-only here.", "Run it as an image, or as root."
             )
-        return HostProgram(container, programs, namespaces)
+        return HostProgram(container, programs, self._names if namespaces else None)
 
     def gateway(self, owner: str) -> None:
         """None: its programs share this machine's loopback, whoever owns them."""
@@ -85,8 +85,11 @@ class HostEngine:
 class HostProgram:
     """A program that was started, until remove(). Thread-safe."""
 
-    def __init__(self, container: Container, programs: Programs, namespaces: bool) -> None:
+    def __init__(self, container: Container, programs: Programs, names: HostNames | None) -> None:
+        """names: None where no namespace can be made."""
         self._image = container.image
+        self._names = names
+        self._network: str | None = None
         self._code: int | None = None
         self._out_of_memory = False
         self._ended = threading.Event()
@@ -102,7 +105,7 @@ class HostProgram:
         try:
             self._port = None if container.port is None else Port()
             self._limit = self._memory_limit(container)
-            self._popen = self._start(container, programs, namespaces, user)
+            self._popen = self._start(container, programs, user)
         except BaseException:
             self._take_away()
             raise
@@ -172,7 +175,6 @@ class HostProgram:
         self,
         container: Container,
         programs: Programs,
-        namespaces: bool,
         user: tuple[int, int, list[int]] | None,
     ) -> subprocess.Popen[bytes]:
         temporary, home = self._folder / "t", self._folder / "h"
@@ -183,37 +185,60 @@ class HostProgram:
         self._folder.chmod(0o711)
         mounts = sorted(container.mounts, key=lambda mount: Path(mount.target).parts)
         ml_root = next((mount for mount in mounts if mount.target == ML_ROOT), None)
+        entrypoint = programs.entrypoint if container.entrypoint is None else container.entrypoint
+        arguments = container.arguments
+        if not arguments and container.entrypoint is None and not programs.entrypoint:
+            arguments = ("serve",)
+        argv = [*entrypoint, *arguments]
+        python = python_environment.make_for(programs, argv, self._folder / "v")
+        if python is not None and user is not None:
+            python_environment.give_to(python, user[0], user[1])
         environment = {
-            "PATH": f"{programs.folder}:{programs.virtualenv}:{_SYSTEM_PATH}",
+            "PATH": python_environment.search_path(programs, python),
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "TMPDIR": str(temporary),
+            **({} if python is None else {"VIRTUAL_ENV": str(python.folder)}),
+            **({} if container.host_name is None else {"HOSTNAME": container.host_name}),
             **({} if ml_root is None else {"ML_ROOT": str(ml_root.source)}),
             **container.environment,
             **({} if self._port is None else {"SAGEMAKER_BIND_TO_PORT": str(self._port.number)}),
             processes.OWNER: container.owner,
             processes.CONTAINER: self.name,
         }
-        entrypoint = programs.entrypoint if container.entrypoint is None else container.entrypoint
-        arguments = container.arguments
-        if not arguments and container.entrypoint is None and not programs.entrypoint:
-            arguments = ("serve",)
-        if not namespaces:
+        layers: list[tuple[str, str, bool]] = []
+        if self._names is None:
             self._link(mounts, ml_root)
+        else:
+            layers = [*self._own_files(container, python), *launch.layers(mounts, ml_root)]
         wanted = launch.wanted(
-            argv=[*entrypoint, *arguments],
+            argv=argv if python is None else python.command(argv, environment["PATH"]),
             folder=str(programs.folder),
             environment=environment,
             cgroup=[] if self._limit is None else [str(self._limit.joined_by)],
-            namespace=namespaces,
+            namespace=self._names is not None,
+            host_name=container.host_name,
             # This machine's loopback is where its port is asked for, and where those of one network meet.
             network=not container.isolated or container.network is not None or container.port is not None,
-            mounts=launch.layers(mounts, ml_root) if namespaces else [],
+            mounts=layers,
             writable=[str(temporary), str(home)],
             read_only_root=container.read_only_root,
             user=user,
         )
         return launch.enter(wanted, subprocess.PIPE, container.image, environment)
+
+    def _own_files(
+        self, container: Container, python: python_environment.Environment | None
+    ) -> Iterator[tuple[str, str, bool]]:
+        """What it sees of this machine in another way: names of hosts; its parent's packages, read-only."""
+        if python is not None and python.parent.virtualenv is not None:
+            virtualenv = str(python.parent.virtualenv.resolve())
+            yield virtualenv, virtualenv, True
+        if container.host_name is not None and self._names is not None:
+            prefix = _prefix(container.owner)
+            network = f"{prefix}{container.network}" if container.network else self.name
+            yield from self._names.join(network, container.host_name, prefix)
+            self._network = network
 
     def _link(self, mounts: list[Mount], ml_root: Mount | None) -> None:
         for mount in mounts:
@@ -255,6 +280,9 @@ class HostProgram:
         for link in self._links:
             with contextlib.suppress(OSError):
                 link.unlink()
+        if self._names is not None and self._network is not None:
+            self._names.leave(self._network)
+            self._network = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

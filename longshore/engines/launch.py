@@ -40,7 +40,7 @@ def wanted(**given: Any) -> dict[str, Any]:
     """What enter.py reads; unless given, a process as it is."""
     plain: dict[str, Any] = {
         "argv": [], "folder": "/", "environment": {}, "cgroup": [], "namespace": False, "network": True,
-        "mounts": [], "writable": [], "read_only_root": False, "user": None,
+        "host_name": None, "mounts": [], "writable": [], "read_only_root": False, "user": None,
     }  # fmt: skip
     return {**plain, **given}
 

@@ -20,6 +20,11 @@ from tests.support.aws import ACCOUNT, REGION, Aws, Registry
 from tests.support.push_script import Script
 
 DEAD_ENGINE = {"DOCKER_HOST": "tcp://127.0.0.1:9"}
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
+OCI = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.docker.container.image.v1+json=application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip=application/vnd.oci.image.layer.v1.tar"
 READS = {"GetAuthorizationToken", "DescribeRepositories"}
 
 
@@ -93,8 +98,10 @@ def test_it_builds_creates_the_repository_and_pushes_two_tags(registry: Registry
         assert registry.tags(image) == {"latest", either_way.revision}
         pushed = [registry.manifest(image, tag) for tag in ("latest", either_way.revision)]
         assert pushed[0] == pushed[1]
-        # One image, no index: SageMaker takes none (F4).
+        # One image, no index: SageMaker takes none (F4), nor OCI's manifests (F5).
         assert "manifests" not in pushed[0]
+        assert pushed[0]["mediaType"] == DOCKER
+        assert f"{registry.host}/{image}:latest is {DOCKER}" in run.stdout
         config = registry.get(f"{image}/blobs/{pushed[0]['config']['digest']}")
         assert (config["os"], config["architecture"]) == ("linux", "amd64")
         assert config["config"]["Labels"]["org.opencontainers.image.revision"] == either_way.revision
@@ -103,6 +110,60 @@ def test_it_builds_creates_the_repository_and_pushes_two_tags(registry: Registry
         again = either_way.run(aws, image)
         assert again.returncode == 0, again.stderr
         assert set(aws.operations) == READS, "the repository is there already"
+
+
+@pytest.mark.parametrize(
+    "replacements",
+    [(f"{DOCKER}={OCI}", CONFIG, f"{LAYER}+gzip"), (f'"mediaType": "{DOCKER}",=', CONFIG)],
+    ids=["all parts", "layers of Docker, no type of its own"],
+)
+def test_an_oci_manifest_that_the_engine_pushed_is_replaced(
+    registry: Registry, script: Script, replacements: tuple[str, ...]
+) -> None:
+    script.engine_that_pushes(OCI, *replacements)
+    with Aws(registry.host) as aws:
+        run = script.run(aws, script.image)
+    assert run.returncode == 0, run.stdout + run.stderr
+    for tag in ("latest", script.revision):
+        manifest = registry.manifest(script.image, tag)
+        parts = [manifest["config"], *manifest["layers"]]
+        assert [part["mediaType"] for part in (manifest, *parts)] == [
+            DOCKER,
+            CONFIG.partition("=")[0],
+            LAYER.partition("=")[0],
+        ]
+        for part in parts:
+            assert registry.has_blob(script.image, part["digest"])
+
+
+@pytest.mark.parametrize(
+    ("media_type", "replacements", "said"),
+    [
+        (INDEX, (), ["use what was pushed as", INDEX, "without attestations"]),
+        (OCI, (f"{DOCKER}={OCI}", CONFIG, f"{LAYER}+zstd"), ["convert the manifest", "gzip"]),
+    ],
+    ids=["an index", "layers that are not gzip"],
+)
+def test_a_pushed_manifest_that_cannot_be_converted_is_an_error(
+    registry: Registry, script: Script, media_type: str, replacements: tuple[str, ...], said: list[str]
+) -> None:
+    script.engine_that_pushes(media_type, *replacements)
+    with Aws(registry.host) as aws:
+        run = script.run(aws, script.image)
+    assert run.returncode == 1
+    for part in said:
+        assert part in run.stderr
+    assert "Pushed." not in run.stdout
+
+
+def test_immutable_tags_are_not_pushed_with_a_manifest_that_sagemaker_refuses(
+    engine: None, aws: Aws, script: Script
+) -> None:
+    script.engine_that_pushes(OCI)
+    run = script.run(aws, script.image, "--immutable")
+    assert run.returncode == 1
+    assert "cannot build for immutable tags" in run.stderr and "Install docker-buildx" in run.stderr
+    assert set(aws.operations) == READS
 
 
 def test_a_tag_of_ones_own_takes_the_place_of_latest(registry: Registry, script: Script) -> None:
@@ -162,7 +223,7 @@ def test_a_dry_run_prints_each_command_and_changes_nothing(aws: Aws, either_way:
     assert "auth-token" not in run.stdout + run.stderr, "a login is no business of a log"
 
 
-def test_a_client_with_buildx_is_told_to_make_no_attestations(aws: Aws, script: Script) -> None:
+def test_a_client_with_buildx_makes_a_docker_manifest_without_attestations(aws: Aws, script: Script) -> None:
     """The client's own way of finding buildx is real; what it finds stands in, and builds nothing."""
     script.plugin(
         "buildx",
@@ -171,9 +232,9 @@ def test_a_client_with_buildx_is_told_to_make_no_attestations(aws: Aws, script: 
 """,
     )
     run = script.run(aws, script.image, "--dry-run")
-    assert (
-        "\n+ docker buildx build --load --provenance=false --sbom=false --platform linux/amd64" in run.stdout
-    )
+    build = next(line for line in run.stdout.splitlines() if line.startswith("+ docker buildx build "))
+    assert "--provenance=false --sbom=false" in build
+    assert "--output type=docker\\,oci-mediatypes=false\\,compression=gzip" in build
 
 
 # What goes wrong, with what it is asked and run with, and what its message must contain.

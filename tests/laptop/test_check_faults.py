@@ -25,9 +25,11 @@ ELSEWHERE = dict.fromkeys(
     "A17-untouched": CHECKOUT / "tests" / "laptop" / "test_check_faults_of_training.py",
     "D5-input-read-only": CHECKOUT / "tests" / "laptop" / "test_check_faults_of_training.py",
     "F4-manifest": CHECKOUT / "tests" / "laptop" / "test_check_manifest.py",
+    "F5-docker-manifest": CHECKOUT / "tests" / "laptop" / "test_check_manifest.py",
 }
 # What only an image can be asked, or a container of several processes, or one with that feature.
-OF_IMAGES = {"A4-readable", "A7-label", "B7-size", "F4-linux", "F4-amd64", "F4-manifest", "F3-name"}
+OF_IMAGES = {"A4-readable", "A7-label", "B7-size", "F4-linux", "F4-amd64", "F4-manifest"}
+OF_IMAGES |= {"F5-docker-manifest", "F3-name"}
 OF_IMAGES |= {"A4-any-user", "A5-no-network", "A7-label-is-true"}
 OF_OTHERS = {"A10-crash-recovers", "A11-crash-answers", "A14-inference-id", "E1-runs", "E3-message"}
 OF_OTHERS |= {"D7-killed", "D8-stops-in-time"}  # a training may be done before it can be stopped
@@ -40,7 +42,7 @@ def test_exactly_the_fault_is_found(name: str, checked: Checks) -> None:
 
 
 def test_every_faulty_container_has_its_fault_named() -> None:
-    files = {file.stem for file in CONTAINERS.glob("*.py")} - {"well_behaved"}
+    files = {file.stem for file in CONTAINERS.glob("*.py")} - {"well_behaved", "waits_for_its_name"}
     assert files == FAULTS.keys() | WITHOUT_FAULT.keys()
 
 

@@ -1,4 +1,4 @@
-"""F4-manifest, by what an engine with containerd's image store says; older ones push no index."""
+"""F4-manifest and F5-docker-manifest, by what engines of each version and image store say."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from longshore.engines.docker import DockerEngine
 IMAGES = {
     "indexed": "application/vnd.oci.image.index.v1+json",
     "listed": "application/vnd.docker.distribution.manifest.list.v2+json",
+    "oci": "application/vnd.oci.image.manifest.v1+json",
     "single": "application/vnd.docker.distribution.manifest.v2+json",
 }
+CONTAINERDS_STORE = [["driver-type", "io.containerd.snapshotter.v1"]]
+CLASSIC_STORE = [["Backing Filesystem", "extfs"], ["Supports d_type", "true"]]
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -32,9 +35,13 @@ class Answers(BaseHTTPRequestHandler):
             found: object = {"Version": "28.3.0", "ApiVersion": "1.51", "MinAPIVersion": "1.24"}
         elif self.path.endswith("/_ping"):
             found = "OK"
+        elif self.path.endswith("/info"):
+            found = {"DriverStatus": self.server.store}  # type: ignore[attr-defined]
         else:
             name = self.path.split("/images/")[1].removesuffix("/json")
-            found = {"Os": "linux", "Architecture": "amd64", "Descriptor": {"mediaType": IMAGES[name]}}
+            found = {"Os": "linux", "Architecture": "amd64"}
+            if name in IMAGES:  # Docker 28 and later, in containerd's store
+                found = {**found, "Descriptor": {"mediaType": IMAGES[name]}}
         body = json.dumps(found).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -47,24 +54,36 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[DockerEngine]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever).start()
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
-        yield DockerEngine()
+        yield server
         server.shutdown()
 
 
 @pytest.mark.parametrize(
-    ("name", "status"),
+    ("name", "store", "index", "docker_manifest"),
     [
-        ("indexed", Status.FAILED),
-        ("listed", Status.FAILED),
-        ("single", Status.PASSED),
+        ("indexed", CONTAINERDS_STORE, Status.FAILED, Status.NOT_TRIED),
+        ("listed", CONTAINERDS_STORE, Status.FAILED, Status.NOT_TRIED),
+        ("oci", CONTAINERDS_STORE, Status.PASSED, Status.FAILED),
+        ("single", CONTAINERDS_STORE, Status.PASSED, Status.PASSED),
+        ("undescribed", CONTAINERDS_STORE, Status.NOT_TRIED, Status.NOT_TRIED),
+        ("undescribed", CLASSIC_STORE, Status.PASSED, Status.PASSED),
+        ("undescribed", None, Status.PASSED, Status.PASSED),
     ],
 )
-def test_an_index_is_found(name: str, status: Status, engine: DockerEngine) -> None:
-    with Session(engine, name, Options()) as session:
-        (result,) = run(session, [rule for rule in RULES if rule.id == "F4-manifest"])
-    assert result.outcome.status is status
-    assert result.outcome.evidence == IMAGES[name]
+def test_what_a_push_would_send_is_judged(
+    name: str, store: object, index: Status, docker_manifest: Status, answers: ThreadingHTTPServer
+) -> None:
+    answers.store = store  # type: ignore[attr-defined]
+    ids = ("F4-manifest", "F5-docker-manifest")
+    with Session(DockerEngine(), name, Options()) as session:
+        results = run(session, [rule for rule in RULES if rule.id in ids])
+    assert [result.outcome.status for result in results] == [index, docker_manifest]
+    for result in results:
+        if name in IMAGES:
+            assert IMAGES[name] in result.outcome.evidence
+        elif result.outcome.status is Status.NOT_TRIED:
+            assert "docker save IMAGE | tar -xO index.json" in result.outcome.evidence

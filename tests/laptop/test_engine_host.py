@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from longshore.engines import ports
-from longshore.engines.base import Container, Mount
+from longshore.engines.base import Container, Line, Mount
 from longshore.engines.host import HostEngine
 from longshore.engines.spool import Spool
 from longshore.errors import UserError
@@ -111,6 +113,36 @@ def test_who_is_not_root_has_mounts_too_where_user_namespaces_are_allowed(tmp_pa
         pytest.skip(f"no user namespaces, or no Python for all, here: {run.stderr.splitlines()[-1]}")
     assert run.stdout == "1234\nmodel\n", run.stderr
     assert "Read-only file system" in run.stderr and run.returncode == 1
+
+
+def test_host_names_are_those_of_the_network(host: Machine) -> None:
+    """A name resolves on its own host at once, and on the others when its host has started."""
+    if not HostEngine().has_namespaces():
+        pytest.skip("no namespaces here")
+    script = """
+    hostname; echo "$HOSTNAME"; getent ahostsv4 "$HOSTNAME" | head -n 1
+    until getent ahostsv4 algo-2 | head -n 1 | grep STREAM; do sleep 0.05; done
+    exec sleep 600
+    """
+
+    def read(lines: Iterator[Line], count: int) -> list[str]:
+        return [line.text.split()[0] for line in islice(lines, count)]
+
+    with (
+        host.running(script, network="job", host_name="algo-1") as first,
+        host.running(script, network="other", host_name="algo-2") as of_another_job,
+    ):
+        lines = first.lines()
+        assert read(lines, 2) == ["algo-1", "algo-1"]
+        (own,) = read(lines, 1)
+        *_, of_other, _ = read(of_another_job.lines(), 4)
+        with host.running(script, network="job", host_name="algo-2") as second:
+            *_, of_second, seen_by_second = read(second.lines(), 4)
+            assert read(lines, 1) == [seen_by_second] == [of_second]
+        assert len({own, of_second, of_other}) == 3 and all(
+            address.startswith("127.") for address in (own, of_second, of_other)
+        )
+    assert host.run("hostname")[1] == [socket.gethostname()], "unless it is given one"
 
 
 def test_ports_differ_and_nobody_gets_one_unasked() -> None:

@@ -135,7 +135,8 @@ def test_the_environment_is_what_was_asked_for(machine: Machine, monkeypatch: py
     assert {f"{name}={value}" for name, value in asked.items()} <= set(given)
     usual = {"PATH", "HOME", "HOSTNAME"}
     if not machine.is_docker:
-        usual = {"PATH", "HOME", "LANG", "TMPDIR", "ML_ROOT", "LONGSHORE_OWNER", "LONGSHORE_CONTAINER"}
+        usual = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "ML_ROOT"}
+        usual |= {"LONGSHORE_OWNER", "LONGSHORE_CONTAINER"}
     assert names == usual | set(asked)
 
 

@@ -78,6 +78,10 @@ class Registry:
         answer = requests.get(f"http://{self.host}/v2/{path}", auth=login, headers=headers, timeout=10)
         return answer.json()
 
+    def has_blob(self, repository: str, digest: str) -> bool:
+        login, path = ("AWS", f"{ACCOUNT}-auth-token"), f"{repository}/blobs/{digest}"
+        return requests.head(f"http://{self.host}/v2/{path}", auth=login, timeout=10).status_code == 200
+
     def tags(self, repository: str) -> set[str]:
         return set(self.get(f"{repository}/tags/list").get("tags") or [])
 

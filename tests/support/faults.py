@@ -127,6 +127,7 @@ TRAINING: dict[str, set[str]] = {
     "knows_no_fast_file": {"D3-fast-file"},
     "leaves_a_failure_file": {"D6-no-failure-file"},
     "model_is_a_link": {"A17-no-links"},
+    "never_ends": {"D1-trains"},
     "saves_no_model": {"D6-writes-a-model"},
     "training_hides_a_death": {"D7-killed"},
     "training_ignores_sigterm": {"D8-stops-in-time"},
@@ -150,6 +151,7 @@ WITHOUT_FAULT = {
 # What a check is told beside the usual.
 TOLD: dict[str, dict[str, Any]] = {
     "starts_after_a_second": {"serverless_start_seconds": 0.5},
+    "never_ends": {"training_seconds": 2},
     "streams_for_too_long": {"stream_seconds": 0.4},
     **{
         name: {"environment": {"SAGEMAKER_MULTI_MODEL": "true"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,31 @@ from pathlib import Path
 from tests.support import docker
 from tests.support.aws import Aws
 from tests.support.server import CHECKOUT, PATIENCE
+
+_PUSHES_OCI = """
+import json, os, subprocess, sys
+real, media_type, replacements = json.loads(SETTINGS)
+if sys.argv[1] == "info":
+    print('[["driver-type","io.containerd.snapshotter.v1"]]')
+    sys.exit()
+code = subprocess.run([real, *sys.argv[1:]]).returncode
+if sys.argv[1] != "push" or code != 0:
+    sys.exit(code)
+import requests
+host, _, rest = sys.argv[2].partition("/")
+name, _, tag = rest.rpartition(":")
+url, login = f"http://{host}/v2/{name}/manifests/{tag}", ("AWS", "123456789012-auth-token")
+docker = "application/vnd.docker.distribution.manifest.v2+json"
+text = requests.get(url, auth=login, headers={"Accept": docker}).text
+for old, new in replacements:
+    text = text.replace(old, new)
+if media_type.endswith("index.v1+json"):
+    pushed = requests.get(url, auth=login, headers={"Accept": docker})
+    digest = pushed.headers["Docker-Content-Digest"]
+    one = {"mediaType": docker, "digest": digest, "size": len(pushed.content)}
+    text = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": [one]})
+requests.put(url, text, auth=login, headers={"Content-Type": media_type}).raise_for_status()
+"""
 
 
 class Script:
@@ -43,6 +69,21 @@ class Script:
         file.parent.mkdir(parents=True)
         file.write_text(text)
         file.chmod(0o755)
+
+    def engine_that_pushes(self, media_type: str, *replacements: str) -> None:
+        """Stand in for an engine with containerd's image store: what the real one pushes becomes OCI.
+
+        Args:
+            media_type: Of the manifest that the tag names in the end.
+            replacements: "old=new" for texts of the manifest.
+        """
+        folder = self.folder.parent / f"{self.folder.name}-engine"
+        folder.mkdir()
+        real = shutil.which("docker")
+        settings = json.dumps([real, media_type, [text.split("=") for text in replacements]])
+        (folder / "docker").write_text(f"#!{sys.executable}\nSETTINGS = {settings!r}\n{_PUSHES_OCI}")
+        (folder / "docker").chmod(0o755)
+        self.path = f"{folder}{os.pathsep}{self.path}"
 
     def run(self, aws: Aws, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run it from another folder; what it left of images in the engine goes."""

@@ -12,8 +12,12 @@ from pathlib import Path
 
 from longshore_runtime import home
 
-# What a worker reads of Python itself.
-PYTHON = [Path(p) for p in (sys.prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))]
+# What a worker reads of Python itself. A virtualenv's packages may be in other folders than its own.
+PYTHON = [
+    Path(sys.prefix),
+    Path(sysconfig.get_path("stdlib")),
+    *(Path(entry) for entry in sys.path if entry.endswith("-packages") and Path(entry).is_dir()),
+]
 
 
 def unprivileged_user() -> pwd.struct_passwd | None:

@@ -25,6 +25,11 @@ _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
+_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_UNKNOWN_MANIFEST = (
+    "this engine keeps images in containerd's store and does not say what a push would send (Docker 28 does)."
+    " See the media type in: docker save IMAGE | tar -xO index.json"
+)
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _LOOK_SECONDS = 60.0
 _NOT_THE_PROGRAM = ("/proc", "/sys", "/root", "/etc", "/var")
@@ -209,16 +214,39 @@ def amd64(session: Session) -> Outcome:
     needs="image",
 )
 def manifest(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no manifest")
     found = session.image().manifest
     if found is None:
-        return (
-            not_applicable("a checkout has no manifest")
-            if session.on_host
-            else not_tried("this Docker engine does not tell what a push would send")
-        )
+        return not_tried(_UNKNOWN_MANIFEST)
     if found in _INDEXES:
         return failed(found, "docker build --provenance=false --sbom=false")
     return passed(found)
+
+
+@rule(
+    "F5-docker-manifest",
+    Severity.ERROR,
+    Group.IMAGE,
+    "A push of the image sends a Docker manifest (schema 2)",
+    "CreateModel refuses a single OCI manifest as an unsupported manifest media type.",
+    needs="image",
+)
+def docker_manifest(session: Session) -> Outcome:
+    if session.on_host:
+        return not_applicable("a checkout has no manifest")
+    found = session.image().manifest
+    if found is None:
+        return not_tried(_UNKNOWN_MANIFEST)
+    if found in _INDEXES:
+        return not_tried(f"{found}: see F4-manifest")
+    if found == _DOCKER_MANIFEST:
+        return passed(found)
+    return failed(
+        found,
+        "docker buildx build --output type=docker,oci-mediatypes=false --provenance=false --sbom=false. "
+        "Longshore's build_and_push.sh does so, and converts what an engine without buildx pushes.",
+    )
 
 
 @rule(

@@ -9,9 +9,11 @@ from longshore.check import layout
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.served import Log
 from longshore.check.session import Session
+from longshore.check.waiting import Wait
 from longshore.engines.base import Container, Mount
 from longshore.errors import UserError
 
+_HOST = "algo-1"
 _ENDPOINTS = {"serve", "train"}
 
 
@@ -22,7 +24,7 @@ class _Job:
         root = session.new_folder("processing")
         for name in ("config", "output", "processing/input", "processing/output"):
             (root / name).mkdir(parents=True)
-        hosts = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
+        hosts = {"current_host": _HOST, "hosts": [_HOST], "network_interface_name": "eth0"}
         layout.write(root / "config" / "resourceconfig.json", hosts)
         layout.write(
             root / "config" / "processingjobconfig.json",
@@ -41,6 +43,7 @@ class _Job:
             session.name,
             environment=session.options.environment,
             mounts=(Mount(root, "/opt/ml"),),
+            host_name=_HOST,
             owner=session.owner,
         )
         try:
@@ -50,7 +53,11 @@ class _Job:
         session.add(running)
         log = Log(running)
         try:
-            self.code = running.wait(session.options.training_seconds)
+            limit = session.options.training_seconds
+            wait = Wait(session, "the processing job to end", limit, "--training-seconds", log)
+            self.code = wait.until_exit(running)
+            if self.code is None:
+                raise NotTried(f"it did not end within {limit:g} s (--training-seconds){log.end()}")
             self.said = "" if self.code == 0 else log.end()
         finally:
             session.remove(running)
