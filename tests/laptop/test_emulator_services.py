@@ -13,6 +13,7 @@ from botocore import UNSIGNED, xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel
+from botocore.session import get_session
 
 from longshore.emulator.books import pickled
 from longshore.emulator.books.services import SERVICES
@@ -27,6 +28,8 @@ _MISSING = docker.missing()
 # The names of boto3's clients, where they differ from the names in signatures.
 _CLIENTS = {"monitoring": "cloudwatch"}
 ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker-metrics"]
+# The query protocol of SQS is no longer in its model; old clients use it.
+_OLD_PROTOCOLS = {"sqs": ("query",)}
 # What no client may see: botocore's legacy and standard modes and the JavaScript SDK retry these.
 RETRIED = {429, 500, 502, 503, 504, 509}
 # s3control puts the account into the host name, which does not resolve; signin ignores the endpoint; sso
@@ -88,6 +91,19 @@ def fault(asking: Any, operation: str) -> str | None:
 
 def audit(emulator: EmulatorProcess) -> list[str]:
     return [line for line in emulator.log.splitlines() if line.startswith("AUDIT")]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_list_has_the_names_of_botocores_models(name: str) -> None:
+    model = get_session().get_service_model(_CLIENTS.get(name, name))
+    service = SERVICES[name]
+    assert model.signing_name == name
+    assert service.target_prefix == model.metadata.get("targetPrefix", "")
+    assert service.forms == bool(
+        {"query", "ec2"} & {*model.metadata["protocols"], *_OLD_PROTOCOLS.get(name, "")}
+    )
+    assert {*service.operations, *service.refused} <= {*model.operation_names}
+    assert not service.operations & service.refused.keys()
 
 
 @pytest.mark.parametrize("service", ALLOWED)

@@ -150,6 +150,8 @@ def _restrict_subscriptions(undo: ExitStack) -> None:
     def checked_publish(response: Any) -> Any:
         if response._get_param("PhoneNumber"):
             raise not_implemented("The emulator sends no text messages.")
+        if not (response._get_param("TopicArn") or response._get_param("TargetArn")):
+            raise AwsError("InvalidParameter", "Invalid parameter: TopicArn or TargetArn: one is required.")
         return publish(response)
 
     put(undo, SNSResponse, "subscribe", checked_subscribe)

@@ -65,7 +65,10 @@ def route(environ: Environ, region: str) -> Route:
     if name == "s3" and "HTTP_X_AMZ_ACCOUNT_ID" in environ:
         name = "s3control"
     if name not in SERVICES:
-        raise not_implemented(f"The emulator has no service {name}. It has {', '.join(sorted(SERVICES))}.")
+        known = ", ".join(sorted(SERVICES))
+        raise not_implemented(
+            f"The emulator has no service {name}. It has {known}; docs/emulator-services.md says why."
+        )
     if environ.get("HTTP_SMITHY_PROTOCOL"):
         raise not_implemented("The emulator has no rpc-v2-cbor protocol: choose JSON or query in the client.")
     if name == "s3":
