@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from longshore.emulator.books import Books
@@ -18,6 +19,7 @@ from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
 from longshore.emulator.server import Front, Server
 from longshore.emulator.state import State
+from longshore.emulator.tagging import get_resources
 from longshore.engines.choose import choose, named
 from longshore.errors import UserError
 
@@ -50,6 +52,7 @@ class Emulator:
             undo.callback(books.shelf.close)
             undo.callback(books.close)
             records = Records(account, region)
+            books.operations["tagging:GetResources"] = partial(get_resources, records)
             if kept is not None:
                 kept.restore(books, records)
                 fail_abandoned(records)

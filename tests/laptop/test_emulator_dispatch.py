@@ -12,7 +12,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.support.emulator import REGION, ROLE, EmulatorProcess
-from tests.support.server import PATIENCE
+from tests.support.server import CHECKOUT, PATIENCE
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -195,6 +195,40 @@ def test_a_simulated_policy_allows_everything(emulator: EmulatorProcess) -> None
         iam.simulate_principal_policy(PolicySourceArn=f"{ROLE[:-9]}none", ActionNames=["s3:GetObject"])
     custom = iam.simulate_custom_policy(PolicyInputList=["{}"], ActionNames=["s3:GetObject"])
     assert custom["EvaluationResults"][0]["EvalResourceName"] == "*"
+
+
+def test_resources_are_found_by_their_tags(emulator: EmulatorProcess, name: str) -> None:
+    sagemaker, tagging = emulator.client("sagemaker"), emulator.client("resourcegroupstaggingapi")
+    arns = {}
+    for kind in ("a", "b", "none"):
+        tags = [{"Key": "test", "Value": name}, {"Key": "kind", "Value": kind}] if kind != "none" else []
+        variant = {"VariantName": "v", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
+        image = {"Image": f"host:{CHECKOUT}"}
+        model = f"{name}-{kind}"
+        made = sagemaker.create_model(
+            ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer=image, Tags=tags
+        )
+        arns[kind] = made["ModelArn"]
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=model, ProductionVariants=[{**variant, "ModelName": model}], Tags=tags
+        )
+    mine = {"Key": "test", "Values": [name]}
+
+    def found(*filters: dict[str, Any], **options: Any) -> list[str]:
+        pages = tagging.get_paginator("get_resources").paginate(TagFilters=filters, **options)
+        return [each["ResourceARN"] for page in pages for each in page["ResourceTagMappingList"]]
+
+    models = {"ResourceTypeFilters": ["sagemaker:model"]}
+    assert found(mine, **models) == [arns["a"], arns["b"]]
+    assert found(mine, {"Key": "kind", "Values": ["b", "c"]}, **models) == [arns["b"]]
+    assert found(mine, {"Key": "missing"}) == []
+    assert len(found(mine)) == len(found(mine, ResourcesPerPage=1)) == 4
+    assert tagging.get_resources(ResourceARNList=[arns["a"]])["ResourceTagMappingList"] == [
+        {"ResourceARN": arns["a"], "Tags": [{"Key": "test", "Value": name}, {"Key": "kind", "Value": "a"}]}
+    ]
+    with pytest.raises(ClientError, match="not of s3") as caught:
+        found(ResourceTypeFilters=["s3"])
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
 
 
 def test_nothing_scales(emulator: EmulatorProcess) -> None:

@@ -26,7 +26,7 @@ from tests.support.server import free_port
 _MISSING = docker.missing()
 
 # The names of boto3's clients, where they differ from the names in signatures.
-_CLIENTS = {"monitoring": "cloudwatch"}
+_CLIENTS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker-metrics"]
 # The query protocol of SQS is no longer in its model; old clients use it.
 _OLD_PROTOCOLS = {"sqs": ("query",)}

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from longshore.emulator.books.dispatcher import Dispatcher
+from longshore.emulator.books.dispatcher import Dispatcher, Operation
 from longshore.emulator.books.objects import Content, Shelf
 from longshore.emulator.books.patched import (
     deliver_over_http,
@@ -59,6 +59,8 @@ class Books:
         filter_by_prefix(self._undo)
         leave_out_aws_policies(self._undo)
         self.changed: Callable[[], None] = lambda: None  # called after each change
+        # Of services that moto does not answer for, by 'service:Operation'.
+        self.operations: dict[str, Operation] = {}
         self._log_lock = threading.Lock()
         self._application: Any = None
 
@@ -70,7 +72,7 @@ class Books:
     def application(self) -> Any:
         """The WSGI application for all services that moto keeps. Raises AwsError for requests it refuses."""
         if self._application is None:
-            self._application = Uploads(self.shelf, Dispatcher(self.region, self._undo))
+            self._application = Uploads(self.shelf, Dispatcher(self.region, self.operations, self._undo))
         return self._application
 
     def knows(self, operation: str) -> bool:

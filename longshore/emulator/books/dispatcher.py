@@ -7,10 +7,11 @@ containers with folders of the host, and others open connections.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -19,9 +20,12 @@ from longshore.emulator.books import additions
 from longshore.emulator.books.moto_errors import usable_error
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.routing import OPERATION, REGION, Environ, Route, route
-from longshore.emulator.faults import AwsError, not_implemented
+from longshore.emulator.faults import AwsError, not_implemented, request_id
 
 _log = logging.getLogger("longshore.emulator")
+
+# A request of JSON to its response.
+Operation = Callable[[dict[str, Any]], dict[str, Any]]
 
 _MOST_LOGGED = 1000  # different sentences
 # What in moto runs programs. Other services of moto's import these when they have something to be run.
@@ -32,12 +36,18 @@ class Dispatcher:
     """Passes requests to moto.
 
     Calling it raises AwsError for requests that are refused, and for those at which moto fails.
+
+    Args:
+        region: The only region of the emulator.
+        own: The operations of services that moto does not answer for, by 'service:Operation'.
+        undo: Takes what makes moto as it was.
     """
 
-    def __init__(self, region: str, undo: ExitStack) -> None:
+    def __init__(self, region: str, own: Mapping[str, Operation], undo: ExitStack) -> None:
         from moto.moto_server import werkzeug_app
 
         self._region = region
+        self._own = own
         self._undo = undo
         self._lock = threading.Lock()
         self._apps: dict[str, Any] = {}
@@ -55,6 +65,8 @@ class Dispatcher:
             raise
 
     def _ask(self, asked: Route, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not asked.service.package:
+            return _answer(self._own[asked.name], asked.environ, start_response)
         started: list[Any] = []
 
         def keep(status: str, headers: list[tuple[str, str]], *_: object) -> None:
@@ -99,6 +111,19 @@ class Dispatcher:
                 return
             self._logged.add(message)
         _log.warning("%s", message)
+
+
+def _answer(operation: Operation, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    try:
+        request = json.loads(environ["wsgi.input"].read() or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The body is no JSON: {error}") from None
+    if not isinstance(request, dict):
+        raise AwsError("SerializationException", "The body is no JSON object.")
+    body = json.dumps(operation(request)).encode()
+    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
+    start_response("200 OK", [*headers, *request_id()])
+    return [body]
 
 
 def _run_nothing(undo: ExitStack) -> None:

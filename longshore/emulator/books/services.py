@@ -14,7 +14,7 @@ class Service(NamedTuple):
     """A service that moto answers for.
 
     Attributes:
-        package: The name of moto's package.
+        package: The name of moto's package; "" if the emulator has the operations itself.
         operations: The allowed operations. S3 has none here: its requests do not name their operation.
         target_prefix: What its X-Amz-Target headers begin with; "" if its clients send none.
         forms: Whether clients send forms that name the operation (the query and EC2 protocols).
@@ -168,8 +168,10 @@ SERVICES: dict[str, Service] = {
         "AmazonSSM",
         refused=_because("nothing runs commands", "SendCommand StartAutomationExecution"),
     ),
+    # Of the emulator's own records: see Books.operations.
+    "tagging": Service("", _names("GetResources"), "ResourceGroupsTaggingAPI_20170126"),
 }
 # A second API with the signing name sagemaker: REST, at paths of its own.
 SAGEMAKER_METRICS = Service("sagemakermetrics", _names("BatchPutMetrics"))
 
-PACKAGES = frozenset({SAGEMAKER_METRICS.package, *(service.package for service in SERVICES.values())})
+PACKAGES = frozenset({SAGEMAKER_METRICS.package, *(service.package for service in SERVICES.values())}) - {""}
