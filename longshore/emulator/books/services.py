@@ -45,7 +45,7 @@ _IAM = _names(
     "DeleteAccountAlias DeleteGroup DeleteGroupPolicy DeleteInstanceProfile DeleteOpenIDConnectProvider "
     "DeletePolicy DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy "
     "DeleteServiceLinkedRole DeleteUser DeleteUserPolicy DetachGroupPolicy DetachRolePolicy "
-    "DetachUserPolicy GetAccessKeyLastUsed GetAccountAuthorizationDetails GetAccountSummary GetGroup "
+    "DetachUserPolicy GetAccessKeyLastUsed GetAccountSummary GetGroup "
     "GetGroupPolicy GetInstanceProfile GetOpenIDConnectProvider GetPolicy GetPolicyVersion GetRole "
     "GetRolePolicy GetServiceLinkedRoleDeletionStatus GetUser GetUserPolicy ListAccessKeys "
     "ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies ListAttachedUserPolicies "
