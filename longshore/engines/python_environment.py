@@ -23,6 +23,7 @@ _SHEBANG_BYTES_MAX = 127  # older kernels cut off the rest
 # How pip and uv write a first line whose path is too long or relative.
 _LONG_PATH, _LONG_PATH_END = b"#!/bin/sh\n'''exec'", b"' '''\n"
 _HEAD_BYTES = 1024
+_PARENT = "_longshore_parent.pth"
 _INSTALLERS = ("pip", "pip3", "pip{version}")
 _RUN_PIP = "import sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
 
@@ -158,7 +159,7 @@ def _make(folder: Path, parent: Parent) -> Environment:
     (folder / "lib64").symlink_to("lib")
     (folder / "pyvenv.cfg").write_text(parent.configuration)
     paths = "".join(f"import site; site.addsitedir({str(path)!r})\n" for path in parent.packages)
-    (packages / "_longshore_parent.pth").write_text(paths)
+    (packages / _PARENT).write_text(paths)
     for name in ("python", "python3", f"python{parent.version}"):
         (made.bin / name).symlink_to((parent.folder / "python3").absolute())
     for scripts in parent.script_folders:
@@ -166,6 +167,11 @@ def _make(folder: Path, parent: Parent) -> Environment:
             _write(made.bin / name, made.bin / "python3", text)
     for name in _INSTALLERS:
         _write(made.bin / name.format(version=parent.version), made.bin / "python3", _RUN_PIP.encode())
+    # Whatever the umask: workers of a server that runs as root become another user.
+    for path in (folder, folder / "lib", packages.parent, packages, made.bin):
+        path.chmod(0o755)
+    for file in (folder / "pyvenv.cfg", packages / _PARENT):
+        file.chmod(0o644)
     return made
 
 
