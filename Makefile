@@ -39,7 +39,7 @@ demo: setup ## train the sample model, serve it, send it real requests
 	local_test/demo.sh
 
 test: setup ## run all tests; those in need of Docker are skipped where no engine answers
-	python -m pytest -q -rs -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
+	python -m pytest -q -rs -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## ruff, mypy, shellcheck
 	ruff check .

@@ -45,6 +45,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# Files whose tests take longest. They start first, so that none of them runs alone at the end: pytest-xdist
+# would start files with few tests last.
+_LONGEST = (
+    "test_generated_requests.py",
+    "test_clients.py",
+    "test_emulator_page.py",
+    "test_check_own.py",
+    "test_demo.py",
+    "test_emulator_policies.py",
+    "test_sagemaker_training_toolkit.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes go by their argument's name: an archive's have the time in them, and processes that test side by
     side have to agree on the tests' names.

@@ -11,7 +11,6 @@ import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from longshore.engines.checkout import Programs
@@ -22,7 +21,8 @@ _VERSION = re.compile(r"^python(3\.\d+)$")
 _SHEBANG_BYTES_MAX = 127  # older kernels cut off the rest
 # How pip and uv write a first line whose path is too long or relative.
 _LONG_PATH, _LONG_PATH_END = b"#!/bin/sh\n'''exec'", b"' '''\n"
-_HEAD_BYTES = 1024
+_HEAD_BYTES = 256
+_PARENT = "_longshore_parent.pth"
 _INSTALLERS = ("pip", "pip3", "pip{version}")
 _RUN_PIP = "import sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
 
@@ -158,14 +158,19 @@ def _make(folder: Path, parent: Parent) -> Environment:
     (folder / "lib64").symlink_to("lib")
     (folder / "pyvenv.cfg").write_text(parent.configuration)
     paths = "".join(f"import site; site.addsitedir({str(path)!r})\n" for path in parent.packages)
-    (packages / "_longshore_parent.pth").write_text(paths)
+    (packages / _PARENT).write_text(paths)
     for name in ("python", "python3", f"python{parent.version}"):
         (made.bin / name).symlink_to((parent.folder / "python3").absolute())
     for scripts in parent.script_folders:
-        for name, text in _scripts(scripts, str(parent.folder), scripts.stat().st_mtime_ns).items():
+        for name, text in _scripts(scripts, parent.folder).items():
             _write(made.bin / name, made.bin / "python3", text)
     for name in _INSTALLERS:
         _write(made.bin / name.format(version=parent.version), made.bin / "python3", _RUN_PIP.encode())
+    # Whatever the umask: workers of a server that runs as root become another user.
+    for path in (folder, folder / "lib", packages.parent, packages, made.bin):
+        path.chmod(0o755)
+    for file in (folder / "pyvenv.cfg", packages / _PARENT):
+        file.chmod(0o644)
     return made
 
 
@@ -183,33 +188,34 @@ def _shebang(file: Path) -> list[str] | None:
     return os.fsdecode(head[2:].split(b"\n", 1)[0]).split(None, 1) or None
 
 
-def _head(file: Path) -> bytes:
+def _head(file: str | Path) -> bytes:
     try:
-        with file.open("rb") as opened:
-            return opened.read(_HEAD_BYTES)
+        opened = os.open(file, os.O_RDONLY)
     except OSError:
         return b""
+    try:
+        return os.read(opened, _HEAD_BYTES)
+    finally:
+        os.close(opened)
 
 
-@lru_cache(maxsize=32)
-def _scripts(folder: Path, interpreters: str, changed: int) -> dict[str, bytes]:
+def _scripts(folder: Path, interpreters: Path) -> dict[str, bytes]:
     """The Python console scripts in a folder, without their first lines, by name.
 
     Args:
         folder: Where they are.
         interpreters: The folder of the interpreter that their first lines name.
-        changed: When the folder was modified, so that new scripts are found.
     """
     found = {}
+    first_line = os.fsencode(f"#!{interpreters}/python")
     for entry in os.scandir(folder):
-        path = Path(entry.path)
         if not entry.is_file() or _INTERPRETER.match(entry.name):
             continue
-        head = _head(path)
+        head = _head(entry.path)
         if head.startswith(_LONG_PATH):
-            found[entry.name] = path.read_bytes().partition(_LONG_PATH_END)[2]
-        elif head.startswith(os.fsencode(f"#!{interpreters}/python")):
-            found[entry.name] = path.read_bytes().partition(b"\n")[2]
+            found[entry.name] = Path(entry.path).read_bytes().partition(_LONG_PATH_END)[2]
+        elif head.startswith(first_line):
+            found[entry.name] = Path(entry.path).read_bytes().partition(b"\n")[2]
     return found
 
 

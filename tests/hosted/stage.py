@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -36,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
                 "type": self.headers["Content-Type"],
                 "attributes": self.headers["X-Amzn-SageMaker-Custom-Attributes"],
                 "model": self.headers["X-Amzn-SageMaker-Target-Model"],
+                "host": [os.environ.get("HOSTNAME"), socket.gethostname()],
                 "port": os.environ["SAGEMAKER_BIND_TO_PORT"],
                 "safe": os.environ["SAGEMAKER_SAFE_PORT_RANGE"],
             }

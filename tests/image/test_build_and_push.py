@@ -286,6 +286,13 @@ def test_neither_the_cli_nor_boto3(aws: Aws, tmp_path: Path) -> None:
     assert "make setup" in run.stderr
 
 
+def test_without_curl_nothing_is_built(aws: Aws, tmp_path: Path) -> None:
+    """What was pushed could not be read back."""
+    run = Script(make(tmp_path / "repository"), "no curl").run(aws, "image", "--dry-run")
+    assert run.returncode == 1
+    assert "cannot find curl" in run.stderr
+
+
 REFUSALS = {
     "GetAuthorizationToken": "ask ECR for a login",
     "DescribeRepositories": "look for the repository",

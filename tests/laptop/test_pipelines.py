@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from longshore.engines.host import HostEngine
 from tests.support.emulator import ROLE, EmulatorProcess
 from tests.support.hosting import Hosting, image
 from tests.support.programs import runs
@@ -153,6 +154,8 @@ def test_one_container_that_ends_fails_the_endpoint(hosting: Hosting) -> None:
 def test_a_container_is_invoked_directly(hosting: Hosting, direct: str) -> None:
     (one,) = way(hosting, direct, TargetContainerHostname="second")
     assert one["stage"] == "b"
+    if HostEngine().has_namespaces():
+        assert one["host"] == ["second", "second"]
     (one,) = way(hosting, direct, TargetContainerHostname="first")
     assert one["stage"] == "a"
     told = refused(

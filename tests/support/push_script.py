@@ -56,7 +56,12 @@ class Script:
             "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "--message=x"
         )
         self.revision = self.git("rev-parse", "--short=12", "HEAD")
-        hidden = {"cli": set[str](), "boto3": {"aws"}, "neither": {"aws", "python3"}}[way]
+        hidden = {
+            "cli": set[str](),
+            "boto3": {"aws"},
+            "neither": {"aws", "python3"},
+            "no curl": {"curl"},
+        }[way]
         self.path = path_without(hidden, folder.parent / f"{folder.name}-bin")
 
     def git(self, *arguments: str) -> str:

@@ -94,6 +94,7 @@ class HostedContainer:
             mounts=opt_ml.mounts(definition["Image"], folder, (shown, True)),
             port=self._part.port,
             isolated=self._place.isolated,
+            host_name=definition.get("ContainerHostname"),
             memory_mb=self._place.memory_mb,
         )
         self._launched = self._platform.fleet.start(container, self._place.log_group, self.log_stream)
