@@ -14,8 +14,8 @@ from longshore.engines.base import HOST_PREFIX, NoAnswer
 from longshore.errors import UserError
 
 Request = dict[str, Any]
-# Returns the answer, as JSON; None where moto is to answer instead. Raises AwsError.
-Handler = Callable[[Platform, Request], dict[str, Any] | None]
+# Returns the answer, as JSON. Raises AwsError.
+Handler = Callable[[Platform, Request], dict[str, Any]]
 
 
 def described(operation: str, record: Record) -> dict[str, Any]:
