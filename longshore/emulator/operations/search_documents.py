@@ -48,8 +48,13 @@ def only_members(shape: str, record: Record) -> dict[str, Any]:
 
 
 def _trial(platform: Platform, record: Record) -> Record:
-    components = [one for one in platform.records.all(COMPONENT) if record["TrialName"] in one[TRIALS]]
-    summaries = [only_members("TrialComponentSimpleSummary", one) for one in components]
+    members = [*shape_members("TrialComponentSimpleSummary"), TRIALS]
+    components = platform.records.columns(COMPONENT, members)
+    summaries = [
+        only_members("TrialComponentSimpleSummary", one)
+        for one in components
+        if record["TrialName"] in one[TRIALS]
+    ]
     return {**record, "TrialComponentSummaries": summaries}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
 
 SERVICE = "sagemaker-metrics"
-_METRICS = "_Metrics"  # of a trial component: by metric, its points [timestamp, step, value] as they came
+# Of a trial component: by metric, its points as they came, a JSON list [timestamp, step, value] in each line.
+# A record is copied at each change and each look, and a text costs nothing then.
+_METRICS = "_Metrics"
 _PERIODS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
 _STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "Min": min,
@@ -33,8 +36,8 @@ def put(platform: Platform, request: Request) -> dict[str, Any]:
     def append(record: Record) -> None:
         metrics = record.setdefault(_METRICS, {})
         for point in points:
-            series = metrics.setdefault(point["MetricName"], [])
-            series.append([point["Timestamp"], point.get("Step"), point["Value"]])
+            line = json.dumps([point["Timestamp"], point.get("Step"), point["Value"]])
+            metrics[point["MetricName"]] = f"{metrics.get(point['MetricName'], '')}{line}\n"
 
     name = request["TrialComponentName"]
     if platform.records.change("experiment-trial-component", name, append) is None:
@@ -51,7 +54,8 @@ def get(platform: Platform, request: Request) -> dict[str, Any]:
 def summaries(record: Record) -> list[dict[str, Any]]:
     """Return the statistics of all metrics of a trial component, as DescribeTrialComponent has them."""
     found = []
-    for name, points in record.get(_METRICS, {}).items():
+    for name in record.get(_METRICS, {}):
+        points = _points(record, name)
         values = [value for _, _, value in points]
         found.append(
             {
@@ -64,6 +68,11 @@ def summaries(record: Record) -> list[dict[str, Any]]:
     return found
 
 
+def _points(record: Record, name: str) -> list[Point]:
+    lines = record.get(_METRICS, {}).get(name, "").splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def _query(platform: Platform, query: dict[str, Any]) -> dict[str, Any]:
     nothing: dict[str, list[float]] = {"XAxisValues": [], "MetricValues": []}
     by_step = query["XAxisType"] == "IterationNumber"
@@ -74,7 +83,7 @@ def _query(platform: Platform, query: dict[str, Any]) -> dict[str, Any]:
     if found is None or found[0] != "experiment-trial-component":
         message = f"There is no trial component {query['ResourceArn']}; other resources have no metrics here."
         return {"Status": "ValidationError", "Message": message, **nothing}
-    points = platform.records.get(*found).get(_METRICS, {}).get(query["MetricName"], [])
+    points = _points(platform.records.get(*found), query["MetricName"])
     values = _by_axis(points, query, by_step=by_step)
     of = _STATISTICS[query["MetricStat"]]
     return {
