@@ -27,7 +27,7 @@ def new() -> str:
 
 def test_duplicates_are_refused_as_the_sdks_expect(sagemaker: Any, new: str) -> None:
     """The SDK 2 looks for 'already exists', the SDK 3 for 'must be unique within an AWS account'."""
-    requests = {
+    requests: dict[str, dict[str, Any]] = {
         "create_experiment": {"ExperimentName": new},
         "create_trial": {"TrialName": new, "ExperimentName": new},
         "create_trial_component": {"TrialComponentName": new},
