@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
 from longshore.aws import service_model
 from tests.support.emulator import ROLE, EmulatorProcess
@@ -17,7 +18,12 @@ GIT = {"RepositoryUrl": "https://git.example/a"}
 
 
 @pytest.fixture(scope="module")
-def sagemaker(emulator: EmulatorProcess) -> Any:
+def hosting(emulator: EmulatorProcess) -> Hosting:
+    return Hosting(emulator)
+
+
+@pytest.fixture(scope="module")
+def sagemaker(emulator: EmulatorProcess, hosting: Hosting) -> Any:
     """A client, with a record of each kind, called 'described'; the jobs have ended."""
     sagemaker = emulator.client("sagemaker")
     emulator.put(NAME, **{"in/a.csv": b"1\n"})
@@ -32,7 +38,6 @@ def sagemaker(emulator: EmulatorProcess) -> Any:
         ProcessingInputs=[{"InputName": "in", "S3Input": {**given, "S3InputMode": "File"}}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "out", "S3Output": wanted}]},
     )
-    hosting = Hosting(emulator)
     variant = {"VariantName": "all", "ModelName": NAME, "InstanceType": "ml.m5.large"}
     sagemaker.create_endpoint_config(
         EndpointConfigName=NAME, ProductionVariants=[{**variant, "InitialInstanceCount": 1}]
@@ -149,3 +154,38 @@ def test_members_that_a_request_left_out_are_there(
     sagemaker: Any, kind: str, path: tuple[str, ...], value: Any
 ) -> None:
     assert part(sagemaker._make_api_call(f"Describe{kind}", {f"{kind}Name": NAME}), *path) == value
+
+
+# For each filter of a List operation a value that no record has.
+NO_MATCH: dict[str, Any] = {
+    "NameContains": "no-name-has-this",
+    "PipelineNamePrefix": "no-name-has-this",
+    **dict.fromkeys(
+        ("CreationTimeBefore", "CreatedBefore", "LastModifiedTimeBefore", "ModifiedTimeBefore"), 1
+    ),
+    **dict.fromkeys(("CreationTimeAfter", "CreatedAfter", "LastModifiedTimeAfter", "ModifiedTimeAfter"), 4e9),
+    "ModelApprovalStatus": "Rejected",
+    "ModelCardStatus": "Archived",
+    "AppTypeEquals": "KernelGateway",
+    "CrossAccountFilterOption": "CrossAccount",
+    "ManagedBy": "AWS",
+    "WarmPoolStatusEquals": "Available",
+    "TrainingPlanArnEquals": "arn:aws:sagemaker:us-east-1:123456789012:training-plan/none",
+    "SourceArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/none",
+}
+STATUSES = {"ListEndpoints": "RollingBack"}  # others: Stopping
+# Members that are not filters, and those that name records which have to be there.
+OTHERS = {"SortBy", "SortOrder", "MaxResults", "NextToken", "ModelPackageType"}
+NAMES = {"ExperimentName", "TrialName", "TrialComponentName", "ModelPackageGroupName"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_keep_to_each_of_their_filters(hosting: Hosting, sagemaker: Any, kind: str) -> None:
+    operation = f"List{KINDS[kind]}"
+    shape = service_model("sagemaker").operation_model(operation).input_shape
+    call = xform_name(operation)
+    for member in shape.members.keys() - OTHERS - NAMES:
+        value = STATUSES.get(operation, "Stopping") if member == "StatusEquals" else NO_MATCH[member]
+        answer = hosting.unchecked(call, {member: value})
+        found = [items for name, items in answer.items() if isinstance(items, list)]
+        assert found == [[]], (member, answer)

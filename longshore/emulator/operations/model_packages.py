@@ -41,6 +41,11 @@ def _check_group_is_empty(platform: Platform, name: str) -> None:
         )
 
 
+def _select_groups(platform: Platform, request: Request) -> list[Record]:
+    # Those of other accounts, of which there are none.
+    return [] if request.get("CrossAccountFilterOption") == "CrossAccount" else platform.records.all(GROUP)
+
+
 def _put_policy(platform: Platform, request: Request) -> dict[str, Any]:
     name = find_name(platform, GROUP, request["ModelPackageGroupName"])
     platform.records.update(GROUP, name, **{_POLICY: request["ResourcePolicy"]})
@@ -226,7 +231,7 @@ HANDLERS: dict[str, Handler] = {
     **creating(GROUP, _new_group),
     **describing(GROUP),
     **deleting(GROUP, _check_group_is_empty),
-    **listing(GROUP, "ListModelPackageGroups"),
+    **listing(GROUP, "ListModelPackageGroups", _select_groups),
     "PutModelPackageGroupPolicy": _put_policy,
     "GetModelPackageGroupPolicy": _get_policy,
     "DeleteModelPackageGroupPolicy": _delete_policy,
