@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.emulator import ROLE, EmulatorProcess
+from tests.support.jobs import channel, train
 
 _numbers = itertools.count(1)
 
@@ -158,3 +159,48 @@ def test_what_is_in_use_cannot_be_deleted(sagemaker: Any, new: str) -> None:
     sagemaker.delete_experiment(ExperimentName=new)
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.describe_experiment(ExperimentName=new)
+
+
+def test_a_job_with_an_experiment_config_has_a_trial_component(
+    emulator: EmulatorProcess, sagemaker: Any, new: str
+) -> None:
+    sagemaker.create_experiment(ExperimentName=new)
+    sagemaker.create_trial(TrialName=new, ExperimentName=new)
+    emulator.put(new, **{"in/a.csv": b"1\n"})
+    arn = train(
+        emulator,
+        new,
+        "tells_what_it_got.py",
+        HyperParameters={"rate": "0.5", "kind": "fast"},
+        InputDataConfig=[channel("in", f"s3://{new}/in/")],
+        ExperimentConfig={"ExperimentName": new, "TrialName": new, "TrialComponentDisplayName": "shown"},
+        AlgorithmSpecification={"MetricDefinitions": [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]},
+    )
+    emulator.ended("Training", new)
+    (listed,) = sagemaker.list_trial_components(SourceArn=arn)["TrialComponentSummaries"]
+    assert (listed["TrialComponentName"], listed["DisplayName"]) == (f"{new}-aws-training-job", "shown")
+    assert listed["Status"] == {"PrimaryStatus": "Completed"}
+    found = sagemaker.describe_trial_component(TrialComponentName=listed["TrialComponentName"])
+    assert found["Source"] == {"SourceArn": arn, "SourceType": "SageMakerTrainingJob"}
+    assert found["Parameters"]["rate"] == {"NumberValue": 0.5}
+    assert found["Parameters"]["kind"] == {"StringValue": "fast"}
+    assert found["InputArtifacts"]["in"]["Value"] == f"s3://{new}/in/"
+    assert found["OutputArtifacts"]["SageMaker.ModelArtifact"]["Value"].endswith("model.tar.gz")
+    assert [(metric["MetricName"], metric["Last"]) for metric in found["Metrics"]] == [("loss", 0.25)]
+    of_trial = sagemaker.list_trial_components(TrialName=new)["TrialComponentSummaries"]
+    assert [item["TrialComponentName"] for item in of_trial] == [listed["TrialComponentName"]]
+
+
+def test_a_job_of_an_experiment_that_is_not_there(
+    emulator: EmulatorProcess, sagemaker: Any, new: str
+) -> None:
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound, match=f"Experiment '{new}' does not exist"):
+        train(emulator, new, "tells_what_it_got.py", ExperimentConfig={"ExperimentName": new})
+    sagemaker.create_experiment(ExperimentName=new)
+    train(emulator, new, "tells_what_it_got.py", ExperimentConfig={"ExperimentName": new})
+    (listed,) = sagemaker.list_trial_components(ExperimentName=new)["TrialComponentSummaries"]
+    assert listed["TrialComponentSource"]["SourceType"] == "SageMakerTrainingJob"
+    emulator.ended("Training", new)
+    sagemaker.delete_training_job(TrainingJobName=new)
+    train(emulator, new, "tells_what_it_got.py", ExperimentConfig={"ExperimentName": new})
+    assert emulator.ended("Training", new)["TrainingJobStatus"] == "Completed"

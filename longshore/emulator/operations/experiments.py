@@ -8,6 +8,7 @@ from typing import Any
 from longshore.emulator.faults import AwsError
 from longshore.emulator.kinds import KindName
 from longshore.emulator.operations.base import Handler, Request, described
+from longshore.emulator.operations.job_components import of_job
 from longshore.emulator.operations.plain import creating, deleting, describing, listing, updating
 from longshore.emulator.operations.trial_metrics import summaries
 from longshore.emulator.platform import Platform
@@ -31,14 +32,15 @@ def _new_component(_platform: Platform, request: Request) -> Record:
     return {"DisplayName": request["TrialComponentName"], **_NOBODY, TRIALS: [], **request}
 
 
-def component_document(record: Record) -> Record:
-    """Return a trial component with the statistics of its metrics, as DescribeTrialComponent shows it."""
-    return {**record, "Metrics": summaries(record)}
+def component_document(platform: Platform, record: Record) -> Record:
+    """Return a trial component with its metrics, and with what is known of the job that it is of."""
+    job = of_job(platform, record)
+    return {**record, **job, "Metrics": [*job.get("Metrics", []), *summaries(record)]}
 
 
 def _describe_component(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.get(COMPONENT, request["TrialComponentName"])
-    return described("DescribeTrialComponent", component_document(record))
+    return described("DescribeTrialComponent", component_document(platform, record))
 
 
 def _associate(platform: Platform, request: Request) -> dict[str, Any]:
@@ -71,6 +73,17 @@ def _trials(platform: Platform, request: Request) -> Iterable[Record]:
         names = platform.records.get(COMPONENT, request["TrialComponentName"])[TRIALS]
         trials = [trial for trial in trials if trial["TrialName"] in names]
     return trials
+
+
+def _listed_components(platform: Platform, request: Request) -> Iterable[Record]:
+    return [
+        {
+            **record,
+            **of_job(platform, record),
+            **({"TrialComponentSource": record["Source"]} if "Source" in record else {}),
+        }
+        for record in _components(platform, request)
+    ]
 
 
 def _components(platform: Platform, request: Request) -> Iterable[Record]:
@@ -128,7 +141,7 @@ HANDLERS: dict[str, Handler] = {
     "DescribeTrialComponent": _describe_component,
     **updating(COMPONENT),
     **deleting(COMPONENT, _check_component_is_free),
-    **listing(COMPONENT, "ListTrialComponents", _components),
+    **listing(COMPONENT, "ListTrialComponents", _listed_components),
     "AssociateTrialComponent": _associate,
     "DisassociateTrialComponent": _disassociate,
 }

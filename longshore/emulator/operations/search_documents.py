@@ -61,7 +61,7 @@ def _trial(platform: Platform, record: Record) -> Record:
 def _component(platform: Platform, record: Record) -> Record:
     trials = [platform.records.find("experiment-trial", name) for name in record[TRIALS]]
     parents = [only_members("Parent", trial) for trial in trials if trial is not None]
-    return {**component_document(record), "Parents": parents}
+    return {**component_document(platform, record), "Parents": parents}
 
 
 def _model(_platform: Platform, record: Record) -> Record:

@@ -12,6 +12,7 @@ from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.training_run import TrainingRun
 from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, reading
+from longshore.emulator.operations.job_components import add_component, check_experiment
 from longshore.emulator.operations.plain import listing
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
@@ -34,6 +35,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.create(
         "training-job", name, {**_DEFAULTS, **request, "StoppingCondition": condition, **history.begin()}
     )
+    add_component(platform, "training-job", record)
     begin(platform, TrainingRun, name)
     return {"TrainingJobArn": record["TrainingJobArn"]}
 
@@ -63,6 +65,7 @@ def _check(platform: Platform, request: Request) -> None:
             "AlgorithmSpecification must name a TrainingImage: the emulator has no AlgorithmName.",
         )
     check_tags(request)
+    check_experiment(platform, request)
     platform.check_role(request["RoleArn"])
     _check_times(request)
     if not cluster.hosts_of(request["ResourceConfig"]):
