@@ -61,7 +61,7 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        service = scope[2] if scope else ""
+        service = signing_name(environ)
         try:
             if self._admits is not None and not self._admits(environ["REMOTE_ADDR"]):
                 raise AwsError(
@@ -85,7 +85,7 @@ class Front:
                     self._check_region(scope)
                     return self._control(operation, environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
-            page = None if signing_name(environ) else self._pages.get(path)
+            page = None if service else self._pages.get(path)
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
                 self._check_origin(environ)
                 return page(self._platform, environ, start_response)

@@ -26,7 +26,7 @@ _MISSING = docker.missing()
 
 # The names of boto3's clients, where they differ from the names in signatures.
 _CLIENTS = {"monitoring": "cloudwatch"}
-ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker-metrics"]
+ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker", "sagemaker-metrics"]
 # What no client may see: botocore's legacy and standard modes and the JavaScript SDK retry these.
 RETRIED = {429, 500, 502, 503, 504, 509}
 # s3control puts the account into the host name, which does not resolve; signin ignores the endpoint; sso
