@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from longshore.emulator.faults import AwsError
@@ -13,28 +13,58 @@ from longshore.emulator.validation import summary_members
 
 _PAGE = 10  # items of a page where the request does not say
 _ASCENDING = ("training-job", "processing-job")  # where the request does not say; all others descend
+# The prefixes of the filters by time, which differ from kind to kind, and the member that each is about.
+_TIMES = {
+    "CreationTime": "CreationTime",
+    "Created": "CreationTime",
+    "LastModifiedTime": "LastModifiedTime",
+    "ModifiedTime": "LastModifiedTime",
+}
 
 
-def list_records(records: Records, kind: KindName, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to a kind's List operation, whose request has SageMaker's usual filters.
+def list_records(
+    records: Records,
+    kind: KindName,
+    request: Mapping[str, Any],
+    operation: str | None = None,
+    chosen: Iterable[Record] | None = None,
+) -> dict[str, Any]:
+    """Return the answer to a kind's List operation, whose request has SageMaker's usual filters.
 
-    Those are NameContains, StatusEquals, CreationTimeAfter/Before, LastModifiedTimeAfter/Before, SortBy
-    (Name, CreationTime, Status), SortOrder, MaxResults and NextToken. An item holds what its summary's shape
-    knows.
+    Those are NameContains, StatusEquals, the times of creation and of the last change, SortBy (Name,
+    CreationTime, LastModifiedTime, Status), SortOrder, MaxResults and NextToken. An item holds what its
+    summary's shape knows.
+
+    Args:
+        records: All records.
+        kind: The kind of record.
+        request: A valid request.
+        operation: The operation's name; defaults to 'List' and the kind's plural.
+        chosen: The records that passed further filters; defaults to all of the kind.
     """
     about = KINDS[kind]
-    member, names = summary_members(f"List{about.stem}s")
+    member, names = summary_members(operation or f"List{about.stem}s")
     name_member = f"{about.stem}Name"
-    chosen = [record for record in records.all(kind) if _chosen(record, about.status, name_member, request)]
-    by = {"Name": name_member, "Status": about.status or "CreationTime"}.get(
-        request.get("SortBy", ""), "CreationTime"
-    )
+    found = [
+        record
+        for record in (records.all(kind) if chosen is None else chosen)
+        if _passes(record, about.status, name_member, request)
+    ]
+    by = {
+        "Name": name_member,
+        "Status": about.status or "CreationTime",
+        "LastModifiedTime": "LastModifiedTime",
+    }.get(request.get("SortBy", ""), "CreationTime")
     default = "Ascending" if kind in _ASCENDING else "Descending"
-    chosen.sort(
-        key=lambda record: (record.get(by), record["CreationTime"], record[name_member]),
+    found.sort(
+        key=lambda record: (
+            record.get(by, record["CreationTime"]),
+            record["CreationTime"],
+            record[name_member],
+        ),
         reverse=request.get("SortOrder", default) == "Descending",
     )
-    page, following = page_of(chosen, request)
+    page, following = page_of(found, request)
     return {member: [{key: item[key] for key in names if key in item} for item in page], **following}
 
 
@@ -47,14 +77,14 @@ def page_of(chosen: list[Record], request: Mapping[str, Any]) -> tuple[list[Reco
     return chosen[start : start + size], following
 
 
-def _chosen(record: Record, status: str | None, name_member: str, request: Mapping[str, Any]) -> bool:
+def _passes(record: Record, status: str | None, name_member: str, request: Mapping[str, Any]) -> bool:
     if request.get("NameContains", "").lower() not in record[name_member].lower():
         return False
     if status and request.get("StatusEquals", record[status]) != record[status]:
         return False
-    for member in ("CreationTime", "LastModifiedTime"):
+    for prefix, member in _TIMES.items():
         when: float = record[member] if member in record else record["CreationTime"]
-        if not float(request.get(f"{member}After", 0)) <= when <= float(request.get(f"{member}Before", when)):
+        if not request.get(f"{prefix}After", 0) <= when <= request.get(f"{prefix}Before", when):
             return False
     return True
 
@@ -63,6 +93,9 @@ def _offset(token: str | None) -> int:
     if token is None:
         return 0
     try:
-        return int(base64.b64decode(token, validate=True))
+        start = int(base64.b64decode(token, validate=True))
     except (binascii.Error, ValueError):
-        raise AwsError("ValidationException", "Invalid pagination token.") from None
+        start = -1
+    if start < 0:
+        raise AwsError("ValidationException", "Invalid pagination token.")
+    return start

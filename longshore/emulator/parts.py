@@ -8,6 +8,8 @@ from typing import Any
 from longshore.limits import PORT
 
 _SAFE_PORTS = (20000, 100)  # the first port that containers may open besides, and how many each may
+# Of a model's record whose containers name model packages: the definitions that these stand for.
+RESOLVED = "_Containers"
 PRIMARY = "primary"  # how SageMaker calls the container of a model that has one
 
 
@@ -48,6 +50,8 @@ def parts(model: dict[str, Any]) -> list[Part]:
 
 def model_containers(model: dict[str, Any]) -> list[dict[str, Any]]:
     """A model's container definitions: one, or those of a pipeline in their order."""
+    if RESOLVED in model:
+        return list(model[RESOLVED])
     if "Containers" in model:
         return list(model["Containers"])
     return [model["PrimaryContainer"]] if "PrimaryContainer" in model else []

@@ -13,50 +13,15 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from longshore.emulator.faults import AwsError, not_found
+from longshore.emulator.kinds import KINDS, Kind, KindName
+
+__all__ = ["KINDS", "Kind", "KindName", "Record", "Records"]
 
 _STEPS = 50  # statuses that are remembered of each record
 
 Record = dict[str, Any]
-KindName = Literal[
-    "model",
-    "endpoint-config",
-    "endpoint",
-    "async-invocation",
-    "training-job",
-    "transform-job",
-    "processing-job",
-]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How AWS names one kind of record.
-
-    noun: as in its messages; stem: as in 'ModelName', 'ModelArn'; status: the member that says how far it is.
-    """
-
-    name: KindName
-    noun: str
-    stem: str
-    status: str | None
-
-
-KINDS: dict[KindName, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("model", "model", "Model", None),
-        Kind("endpoint-config", "endpoint configuration", "EndpointConfig", None),
-        Kind("endpoint", "endpoint", "Endpoint", "EndpointStatus"),
-        Kind("async-invocation", "asynchronous invocation", "AsyncInvocation", None),
-        Kind("training-job", "training job", "TrainingJob", "TrainingJobStatus"),
-        Kind("transform-job", "transform job", "TransformJob", "TransformJobStatus"),
-        Kind("processing-job", "processing job", "ProcessingJob", "ProcessingJobStatus"),
-    )
-}
 
 
 class Records:
@@ -89,12 +54,12 @@ class Records:
             f"{about.stem}Arn": self.arn(kind, name),
             "CreationTime": now,
         }
-        if about.status:
+        if about.dated:
             full["LastModifiedTime"] = now
         with self._lock:
             taken = next((other for other in self._kinds[kind] if other.lower() == name.lower()), None)
             if taken is not None:
-                raise _taken(about, self.arn(kind, taken), name)
+                raise about.already_exists(name, self.arn(kind, taken))
             self._keep(about, name, full)
         self.changed()
         return copy.deepcopy(full)
@@ -103,7 +68,7 @@ class Records:
         """A record; AwsError 'Could not find ...' where there is none."""
         with self._lock:
             if name not in self._kinds[kind]:
-                raise not_found(KINDS[kind].noun, self.arn(kind, name))
+                raise KINDS[kind].not_found(name, self.arn(kind, name))
             return copy.deepcopy(self._kinds[kind][name])
 
     def find(self, kind: KindName, name: str) -> Record | None:
@@ -144,7 +109,7 @@ class Records:
             fresh = copy.deepcopy(current)
             how(fresh)
             fresh = {key: value for key, value in fresh.items() if value is not None}
-            if KINDS[kind].status:
+            if KINDS[kind].dated:
                 fresh["LastModifiedTime"] = time.time()
             self._keep(KINDS[kind], name, fresh)
             result = copy.deepcopy(fresh)
@@ -189,17 +154,3 @@ class Records:
             steps = self._steps.setdefault((about.name, name), collections.deque(maxlen=_STEPS))
             if not steps or steps[-1][1] != record[about.status]:
                 steps.append((record["LastModifiedTime"], record[about.status]))
-
-
-def _taken(kind: Kind, arn: str, name: str) -> AwsError:
-    if kind.stem.endswith("Job"):
-        noun = {"TrainingJob": "Training", "TransformJob": "Transform", "ProcessingJob": "Processing"}[
-            kind.stem
-        ]
-        return AwsError(
-            "ResourceInUse",
-            f"{noun} job names must be unique within an AWS account and region, "
-            f"and a {noun.lower()} job with this name already exists ({arn})",
-        )
-    noun = {"Model": "model", "EndpointConfig": "endpoint configuration", "Endpoint": "endpoint"}[kind.stem]
-    return AwsError("ValidationException", f'Cannot create already existing {noun} "{arn}".')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import logging
 import re
@@ -13,16 +12,14 @@ from typing import Any
 from cheroot import server as cheroot_server
 from cheroot import wsgi
 
-from longshore.emulator import runtime
+from longshore.emulator import control_plane, runtime
 from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError, request_id
-from longshore.emulator.operations import TABLE
 from longshore.emulator.origins import foreign
 from longshore.emulator.platform import Platform
-from longshore.emulator.validation import validate
 from longshore.engines.base import HOST_PREFIX
 from longshore.errors import UserError
 
@@ -64,18 +61,13 @@ class Front:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        service = scope[2] if scope else ""
+        service = signing_name(environ)
         try:
             if self._admits is not None and not self._admits(environ["REMOTE_ADDR"]):
                 raise AwsError(
                     "AccessDeniedException", "Only the emulator's own containers may ask here.", 403
                 )
             if service in ("", "sagemaker"):
-                target = environ.get("HTTP_X_AMZ_TARGET", "")
-                if target.startswith("SageMaker."):
-                    self._check_origin(environ)
-                    self._check_region(scope)
-                    return self._control(target.removeprefix("SageMaker."), environ, start_response)
                 called = _ENDPOINT.fullmatch(path)
                 posts = environ["REQUEST_METHOD"] == "POST"
                 if called and posts and called[2] in runtime.ROUTES:
@@ -86,8 +78,14 @@ class Front:
                 if called and (service or (posts and not environ["QUERY_STRING"])):
                     asked = f"{environ['REQUEST_METHOD']} {path}"
                     raise AwsError("UnknownOperationException", f"The emulator does not know {asked}.", 404)
+                target = environ.get("HTTP_X_AMZ_TARGET", "")
+                operation = control_plane.find_operation(service, environ["REQUEST_METHOD"], path, target)
+                if operation is not None:
+                    self._check_origin(environ)
+                    self._check_region(scope)
+                    return self._control(operation, environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
-            page = None if signing_name(environ) else self._pages.get(path)
+            page = None if service else self._pages.get(path)
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
                 self._check_origin(environ)
                 return page(self._platform, environ, start_response)
@@ -110,27 +108,16 @@ class Front:
         fault = AwsError("InternalFailure", "The emulator failed; its output has the traceback.", 500)
         return refuse(fault, environ, start_response)
 
-    def _control(self, operation: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        body = read_body(environ)
-        handler = TABLE.get(operation)
-        if handler is not None:
-            request = _request(operation, body)
-            if self._admits is not None:
-                _refuse_programs_of_this_machine(request)
-            answer = handler(self._platform, request)
-            if answer is not None:
-                payload = json.dumps(answer).encode()
-                headers = [
-                    ("Content-Type", "application/x-amz-json-1.1"),
-                    ("Content-Length", str(len(payload))),
-                ]
-                start_response("200 OK", [*headers, *request_id()])
-                return [payload]
-        elif not self._platform.books.knows(operation):
-            raise AwsError("UnknownOperationException", f"The emulator does not know {operation}.")
-        environ["wsgi.input"] = io.BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        return self._ask_moto(environ, start_response)
+    def _control(
+        self, operation: control_plane.Operation, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        request = control_plane.parse_request(operation, read_body(environ))
+        if self._admits is not None:
+            _refuse_programs_of_this_machine(request)
+        payload = json.dumps(operation.handler(self._platform, request)).encode()
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(payload)))]
+        start_response("200 OK", [*headers, *request_id()])
+        return [payload]
 
     def _ask_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._moto(environ, start_response)
@@ -204,17 +191,6 @@ class _Gateway(wsgi.Gateway_10):
         if kept:
             environ["moto.preserved_header_names"] = kept
         return environ
-
-
-def _request(operation: str, body: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError as error:
-        raise AwsError("SerializationException", f"The body is no JSON: {error}") from None
-    if not isinstance(request, dict):
-        raise AwsError("SerializationException", "The body is no JSON object.")
-    validate(operation, request)
-    return request
 
 
 def _refuse_programs_of_this_machine(value: Any) -> None:

@@ -65,7 +65,16 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"ResourceArn": TAGGED, "Tags": [{"Key": "a", "Value": ""}]},
         NOT_FOUND.format("endpoint", "endpoint"),
     ),
-    ("describe_pipeline", {"PipelineName": "none"}, "none"),  # moto's answer
+    ("describe_training_job", {"TrainingJobName": "none"}, "Requested resource not found."),
+    (
+        "describe_processing_job",
+        {"ProcessingJobName": "none"},
+        "Could not find requested job with name: none",
+    ),
+    ("stop_transform_job", {"TransformJobName": "none"}, "Could not find requested job with name: none"),
+    ("describe_model_package_group", {"ModelPackageGroupName": "none"}, "does not exist"),
+    ("describe_model_package", {"ModelPackageName": "none"}, "model-package/none does not exist"),
+    ("describe_code_repository", {"CodeRepositoryName": "none"}, "Cannot find CodeRepository"),
     # names that are taken
     ("create_model", model(ModelName="there"), "Cannot create already existing model"),
     ("create_endpoint_config", {**config(), "EndpointConfigName": "there"}, "already existing"),
@@ -139,10 +148,23 @@ def test_the_control_plane(hosting: Hosting, operation: str, request_: Any, mess
     assert told["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_an_operation_that_nobody_answers(hosting: Hosting) -> None:
-    with pytest.raises(ClientError, match="ListHubs") as caught:
-        hosting.sagemaker.list_hubs()
-    assert caught.value.response["Error"]["Code"] == "UnknownOperationException"
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("describe_experiment", {"ExperimentName": "none"}),
+        ("delete_trial", {"TrialName": "none"}),
+        ("update_trial_component", {"TrialComponentName": "none"}),
+        ("create_trial", {"TrialName": "new", "ExperimentName": "none"}),
+        ("list_trial_components", {"TrialName": "none"}),
+        ("describe_pipeline", {"PipelineName": "none"}),
+        ("describe_model_card", {"ModelCardName": "none"}),
+    ],
+)
+def test_kinds_whose_missing_records_have_an_error_of_their_own(
+    hosting: Hosting, operation: str, request_: Any
+) -> None:
+    with pytest.raises(hosting.sagemaker.exceptions.ResourceNotFound, match="none' does not exist"):
+        getattr(hosting.sagemaker, operation)(**request_)
 
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request"}

@@ -9,6 +9,7 @@ import pytest
 from tests.support.emulator import ROLE, EmulatorProcess
 from tests.support.hosting import image
 
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"
 NAMES = [f"listed-{number:02}" for number in range(12)]
 
 
@@ -70,7 +71,16 @@ def test_tags_are_told_added_and_removed(sagemaker: Any) -> None:
     assert tags() == {"more": ""}
 
 
-def test_what_moto_keeps_of_sagemaker_is_answered_by_moto(sagemaker: Any) -> None:
-    sagemaker.create_model_package_group(ModelPackageGroupName="group")
-    groups = sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
-    assert [group["ModelPackageGroupName"] for group in groups] == ["group"]
+def test_orders_by_the_last_change(sagemaker: Any) -> None:
+    sagemaker.create_code_repository(
+        CodeRepositoryName="listed-a", GitConfig={"RepositoryUrl": "https://git.example/a"}
+    )
+    sagemaker.create_code_repository(
+        CodeRepositoryName="listed-b", GitConfig={"RepositoryUrl": "https://git.example/b"}
+    )
+    sagemaker.update_code_repository(CodeRepositoryName="listed-a", GitConfig={"SecretArn": SECRET})
+    found = sagemaker.list_code_repositories(SortBy="LastModifiedTime", NameContains="listed-")
+    names = [item["CodeRepositoryName"] for item in found["CodeRepositorySummaryList"]]
+    assert names == ["listed-a", "listed-b"]
+    config = sagemaker.describe_code_repository(CodeRepositoryName="listed-a")["GitConfig"]
+    assert config == {"RepositoryUrl": "https://git.example/a", "SecretArn": SECRET}

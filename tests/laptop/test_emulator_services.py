@@ -27,7 +27,7 @@ _MISSING = docker.missing()
 
 # The names of boto3's clients, where they differ from the names in signatures.
 _CLIENTS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
-ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker-metrics"]
+ALLOWED = [_CLIENTS.get(name, name) for name in SERVICES] + ["sagemaker", "sagemaker-metrics"]
 # The query protocol of SQS is no longer in its model; old clients use it.
 _OLD_PROTOCOLS = {"sqs": ("query",)}
 # What no client may see: botocore's legacy and standard modes and the JavaScript SDK retry these.

@@ -1,4 +1,4 @@
-"""What becomes of jobs whose emulator is killed, under --state."""
+"""What becomes of jobs and records whose emulator is killed, under --state."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def test_jobs_that_ran_are_failed(tmp_path: Path) -> None:
     wait_until(lambda: killed.described("Training", "training")["SecondaryStatus"] == "Training", "it trains")
     train(killed, "done", "tells_what_it_got.py")
     killed.ended("Training", "done")
+    killed.client("sagemaker").create_trial_component(TrialComponentName="kept")
+    point = {"MetricName": "loss", "Timestamp": 1.0, "Value": 0.5}
+    killed.client("sagemaker-metrics").batch_put_metrics(TrialComponentName="kept", MetricData=[point])
     killed.put("the-last-bucket")
     wait_until(lambda: b"the-last-bucket" in (state / "state").read_bytes(), "all of it is kept")
     killed.process.kill()
@@ -29,5 +32,7 @@ def test_jobs_that_ran_are_failed(tmp_path: Path) -> None:
             assert job["FailureReason"] == "InternalServerError: the emulator ended while the job ran."
             assert job[f"{kind}EndTime"] >= job["CreationTime"]
         assert emulator.described("Training", "done")["TrainingJobStatus"] == "Completed"
+        found = emulator.client("sagemaker").describe_trial_component(TrialComponentName="kept")
+        assert [metric["Last"] for metric in found["Metrics"]] == [0.5]
     finally:
         emulator.close()

@@ -198,7 +198,7 @@ def test_a_pipeline_is_not_invoked_directly(hosting: Hosting, serial: str) -> No
 @pytest.mark.parametrize(
     ("containers", "mode", "message"),
     [
-        ([stage("a")], "Serial", "may have 2 to 15"),
+        ([stage("a")], "Direct", "Direct invocation is for models of several Containers"),
         ([stage("a"), stage("b")], "Direct", "Each container needs a ContainerHostname"),
         ([stage("a", ContainerHostname="x"), stage("b")], "Serial", "Each container needs"),
         ([stage("a", ContainerHostname="x"), stage("b", ContainerHostname="x")], "Direct", "once"),

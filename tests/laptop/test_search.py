@@ -1,4 +1,4 @@
-"""Search among the emulator's training jobs."""
+"""Search: among training jobs, and among the other resources that the emulator has."""
 
 from __future__ import annotations
 
@@ -90,8 +90,14 @@ def test_the_latest_comes_first_and_pages_follow_each_other(sagemaker: Any) -> N
     [
         ([("NoSuchProperty", "Equals", "1")], "Unknown property name: NoSuchProperty"),
         ([("Tags.number", "Equals")], "Tags.number: Equals needs a Value"),
-        ([("TrainingJobName", "LessThan", "5")], "LessThan '5' cannot be asked of 'searched-"),
-        ([("ResourceConfig", "Equals", "5")], "Equals '5' cannot be asked of"),
+        (
+            [("TrainingJobName", "LessThan", "5")],
+            'The operator LessThan with the value "5" does not apply to TrainingJobName, which is text',
+        ),
+        (
+            [("ResourceConfig", "Equals", "5")],
+            'The operator Equals with the value "5" does not apply to ResourceConfig, which is a structure',
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_said(sagemaker: Any, filters: list[tuple[str, ...]], said: str) -> None:
@@ -105,7 +111,44 @@ def test_nested_filters_are_refused(sagemaker: Any) -> None:
         sagemaker.search(Resource="TrainingJob", SearchExpression={"NestedFilters": [nested]})
 
 
-def test_other_resources_are_searched_by_moto(sagemaker: Any) -> None:
-    sagemaker.create_experiment(ExperimentName="searched")
-    results = sagemaker.search(Resource="Experiment")["Results"]
-    assert [result["Experiment"]["ExperimentName"] for result in results] == ["searched"]
+@pytest.mark.parametrize(
+    "resource", ["HyperParameterTuningJob", "FeatureGroup", "PipelineExecution", "Image"]
+)
+def test_resources_that_are_not_emulated_are_refused(sagemaker: Any, resource: str) -> None:
+    with pytest.raises(ClientError, match=f"no resources of type {resource}") as caught:
+        sagemaker.search(Resource=resource)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.fixture(scope="module")
+def experiment(sagemaker: Any) -> None:
+    """An experiment with a trial, of which one of two trial components is a part."""
+    sagemaker.create_experiment(ExperimentName="searched", Tags=[{"Key": "of", "Value": "searched"}])
+    sagemaker.create_trial(TrialName="searched", ExperimentName="searched")
+    for number in (1, 2):
+        sagemaker.create_trial_component(
+            TrialComponentName=f"searched-{number}",
+            Parameters={"learning.rate": {"NumberValue": number / 10}},
+        )
+    sagemaker.associate_trial_component(TrialComponentName="searched-2", TrialName="searched")
+
+
+@pytest.mark.parametrize(
+    ("resource", "member", "name", "value", "count"),
+    [
+        ("Experiment", "Experiment", "Tags.of", "searched", 1),
+        ("ExperimentTrial", "Trial", "TrialComponentSummaries.TrialComponentName", "searched-2", 1),
+        ("ExperimentTrialComponent", "TrialComponent", "Parents.ExperimentName", "searched", 1),
+        ("ExperimentTrialComponent", "TrialComponent", "Parents.TrialName", "other", 0),
+        ("ExperimentTrialComponent", "TrialComponent", "Parameters.learning.rate", "0.1", 1),
+        ("Model", "Model", "Model.ModelName", "no model has this name", 0),
+        ("Endpoint", "Endpoint", "EndpointName", "no endpoint has this name", 0),
+        ("ModelPackageGroup", "ModelPackageGroup", "ModelPackageGroupName", "none", 0),
+    ],
+)
+def test_other_resources(
+    sagemaker: Any, experiment: None, resource: str, member: str, name: str, value: str, count: int
+) -> None:
+    condition = {"Name": name, "Operator": "Equals", "Value": value}
+    results = sagemaker.search(Resource=resource, SearchExpression={"Filters": [condition]})["Results"]
+    assert [list(result) for result in results] == [[member]] * count

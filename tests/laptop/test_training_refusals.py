@@ -54,5 +54,5 @@ def test_a_name_is_taken_once_and_must_be_known(emulator: EmulatorProcess, name:
     assert name in [one["TrainingJobName"] for one in listed]
     emulator.client("sagemaker").delete_training_job(TrainingJobName=name)
     for call in ("describe_training_job", "stop_training_job", "delete_training_job"):
-        with pytest.raises(ClientError, match=r"\(ValidationException\).*Could not find training job"):
+        with pytest.raises(ClientError, match=r"\(ValidationException\).*Requested resource not found\."):
             getattr(emulator.client("sagemaker"), call)(TrainingJobName=name)

@@ -75,13 +75,6 @@ class Books:
             self._application = Uploads(self.shelf, Dispatcher(self.region, self.operations, self._undo))
         return self._application
 
-    def knows(self, operation: str) -> bool:
-        """Whether moto has anything to say to this SageMaker operation."""
-        from moto.core.utils import camelcase_to_underscores
-        from moto.sagemaker.responses import SageMakerResponse
-
-        return hasattr(SageMakerResponse, camelcase_to_underscores(operation))
-
     # S3
 
     def bucket_exists(self, bucket: str) -> bool:

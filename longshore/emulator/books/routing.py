@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from longshore.emulator.aws_protocols import signing_name, signing_region
 from longshore.emulator.bodies import read_limited
-from longshore.emulator.books.services import SAGEMAKER_METRICS, SERVICES, Service
+from longshore.emulator.books.services import SERVICES, Service
 from longshore.emulator.faults import AwsError, not_implemented
 
 # The keys of environ under which moto finds the decision.
@@ -112,13 +112,11 @@ def _operation(name: str, environ: Environ, body: bytes) -> tuple[Service, str]:
         query = environ.get("QUERY_STRING", "").encode()
         if name == "sts" and asked == "GET /" and _action(query) == "GetCallerIdentity":
             return service, "GetCallerIdentity"
-    if name == "sagemaker" and asked in ("POST /BatchPutMetrics", "PUT /BatchPutMetrics"):
-        return SAGEMAKER_METRICS, "BatchPutMetrics"
     raise not_implemented(f"The emulator has no {asked} of the service {name}.")
 
 
 def _check_operation(name: str, service: Service, operation: str) -> None:
-    if service is SERVICES["sagemaker"] or operation in service.operations:
+    if operation in service.operations:
         return
     reason = service.refused.get(operation)
     if reason:

@@ -125,8 +125,6 @@ _SSM = _names(
 # By signing name: what a client's signature calls the service.
 SERVICES: dict[str, Service] = {
     "s3": Service("s3", regional=False),
-    # Which of its operations moto answers is decided in longshore.emulator.operations.
-    "sagemaker": Service("sagemaker", target_prefix="SageMaker"),
     "sts": Service("sts", _STS, forms=True, regional=False),
     "iam": Service("iam", _IAM, forms=True, regional=False),
     "ecr": Service(
@@ -171,7 +169,4 @@ SERVICES: dict[str, Service] = {
     # Of the emulator's own records: see Books.operations.
     "tagging": Service("", _names("GetResources"), "ResourceGroupsTaggingAPI_20170126"),
 }
-# A second API with the signing name sagemaker: REST, at paths of its own.
-SAGEMAKER_METRICS = Service("sagemakermetrics", _names("BatchPutMetrics"))
-
-PACKAGES = frozenset({SAGEMAKER_METRICS.package, *(service.package for service in SERVICES.values())}) - {""}
+PACKAGES = frozenset(service.package for service in SERVICES.values()) - {""}

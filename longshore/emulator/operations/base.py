@@ -7,6 +7,7 @@ from typing import Any
 
 from longshore.emulator.faults import AwsError
 from longshore.emulator.listing import list_records
+from longshore.emulator.operations.defaults import with_defaults
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import KINDS, KindName, Record
 from longshore.emulator.validation import output_members
@@ -14,14 +15,14 @@ from longshore.engines.base import HOST_PREFIX, NoAnswer
 from longshore.errors import UserError
 
 Request = dict[str, Any]
-# Returns the answer, as JSON; None where moto is to answer instead. Raises AwsError.
-Handler = Callable[[Platform, Request], dict[str, Any] | None]
+# Returns the answer, as JSON. Raises AwsError.
+Handler = Callable[[Platform, Request], dict[str, Any]]
 
 
 def described(operation: str, record: Record) -> dict[str, Any]:
-    """A record as Describe answers it: without what is the emulator's own, and Tags, which ListTags tells."""
+    """Return a record as Describe answers it: without Tags and what is the emulator's own."""
     names = output_members(operation)
-    return {name: value for name, value in record.items() if name in names}
+    return with_defaults(operation, {name: value for name, value in record.items() if name in names})
 
 
 def reading(kind: KindName) -> dict[str, Handler]:

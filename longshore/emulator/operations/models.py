@@ -13,19 +13,21 @@ from longshore.emulator.operations.base import (
     check_tags,
     reading,
 )
-from longshore.emulator.parts import is_direct, model_containers
+from longshore.emulator.operations.model_packages import resolve
+from longshore.emulator.parts import RESOLVED, is_direct, model_containers
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
-from longshore.limits import ENVIRONMENT_BYTES_MAX, PIPELINE_CONTAINERS_RANGE
+from longshore.limits import ENVIRONMENT_BYTES_MAX, PIPELINE_CONTAINERS_MAX
 
 _CAPABILITIES = "com.amazonaws.sagemaker.capabilities"
 
 
 def create(platform: Platform, request: Request) -> dict[str, Any]:
     """Keep the model, after its role, images and data have been looked for, as SageMaker does."""
-    containers = model_containers(request)
-    if not containers or ("PrimaryContainer" in request and "Containers" in request):
+    given = model_containers(request)
+    if not given or ("PrimaryContainer" in request and "Containers" in request):
         raise AwsError("ValidationException", "Name either a PrimaryContainer or Containers, and not both.")
+    containers = [definition for container in given for definition in resolve(platform, container)]
     _check_together(request, containers)
     check_tags(request)
     platform.check_role(request.get("ExecutionRoleArn"))
@@ -33,8 +35,9 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
         _check_container(platform, container)
         if len(containers) > 1:
             check_label(platform, container["Image"], f"{_CAPABILITIES}.accept-bind-to-port")
+    resolved = {} if containers == given else {RESOLVED: containers}
     record = platform.records.create(
-        "model", request["ModelName"], {"EnableNetworkIsolation": False, **request}
+        "model", request["ModelName"], {"EnableNetworkIsolation": False, **request, **resolved}
     )
     return {"ModelArn": record["ModelArn"]}
 
@@ -47,12 +50,10 @@ def delete(platform: Platform, request: Request) -> dict[str, Any]:
 
 def _check_together(request: Request, containers: list[dict[str, Any]]) -> None:
     """What several containers may be to each other (B4, B5)."""
-    least, most = PIPELINE_CONTAINERS_RANGE
-    if "Containers" in request and not least <= len(containers) <= most:
+    if len(containers) > PIPELINE_CONTAINERS_MAX:
         raise AwsError(
             "ValidationException",
-            f"Containers has {len(containers)}, and may have {least} to {most} (B5); a single one is the "
-            "PrimaryContainer.",
+            f"The model has {len(containers)} containers, and may have {PIPELINE_CONTAINERS_MAX} (B5).",
         )
     names = [one["ContainerHostname"] for one in containers if one.get("ContainerHostname")]
     all_named = len(names) == len(containers)
@@ -76,7 +77,7 @@ def _check_container(platform: Platform, container: dict[str, Any]) -> None:
     if "Image" not in container:
         raise AwsError(
             "ValidationException",
-            "The emulator runs a container by its Image; it knows no other way to name what it runs.",
+            "The emulator runs a container by its Image or its ModelPackageName: name one of them.",
         )
     size = sum(len(f"{key}{value}".encode()) for key, value in container.get("Environment", {}).items())
     if size > ENVIRONMENT_BYTES_MAX:

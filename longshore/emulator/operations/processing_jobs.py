@@ -11,6 +11,7 @@ from longshore.emulator.jobs.processing_run import ProcessingRun
 from longshore.emulator.jobs.run import begin
 from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, reading
+from longshore.emulator.operations.job_components import add_component, check_experiment
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
 
@@ -21,6 +22,7 @@ _MAX_RUNTIME_SECONDS = 86400  # where StoppingCondition does not say
 def create(platform: Platform, request: Request) -> dict[str, Any]:
     """Begin the job, after its role, its data and its buckets have been looked for."""
     check_tags(request)
+    check_experiment(platform, request)
     platform.check_role(request["RoleArn"])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     _check_names("input", [given["InputName"] for given in request.get("ProcessingInputs", [])])
@@ -39,6 +41,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
             "ProcessingJobStatus": "InProgress",
         },
     )
+    add_component(platform, "processing-job", record)
     begin(platform, ProcessingRun, name)
     return {"ProcessingJobArn": record["ProcessingJobArn"]}
 

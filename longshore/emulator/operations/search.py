@@ -1,18 +1,18 @@
-"""Search, among training jobs: by properties, tags, hyperparameters and metrics."""
+"""Search: among records of one kind, by properties, tags, hyperparameters, parameters and metrics."""
 
 from __future__ import annotations
 
 import itertools
 import operator
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from longshore.emulator.faults import AwsError
+from longshore.emulator.faults import AwsError, not_implemented
 from longshore.emulator.listing import page_of
 from longshore.emulator.operations.base import Handler, Request
+from longshore.emulator.operations.search_documents import DOCUMENTS, property_values
 from longshore.emulator.platform import Platform
-from longshore.emulator.records import Record
+from longshore.emulator.timestamps import seconds_since_epoch
 from longshore.emulator.validation import shape_members
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -30,31 +30,35 @@ _IN_TEXT: dict[str, Callable[[str, str], bool]] = {
     "In": lambda found, wanted: found in [item.strip() for item in wanted.split(",")],
 }
 
+Document = dict[str, Any]  # a record as Search returns it
 
-def search(platform: Platform, request: Request) -> dict[str, Any] | None:
-    """A page of training jobs; moto searches all other resources."""
-    if request["Resource"] != "TrainingJob":
-        return None
-    names = shape_members("TrainingJob")
+
+def search(platform: Platform, request: Request) -> dict[str, Any]:
+    """Return a page of the records that pass the expression."""
+    resource = request["Resource"]
+    source = DOCUMENTS.get(resource)
+    if source is None:
+        raise not_implemented(
+            f"The emulator has no resources of type {resource}. It searches among {', '.join(DOCUMENTS)}."
+        )
+    if "VisibilityConditions" in request:
+        raise AwsError("ValidationException", "The emulator does not search by VisibilityConditions.")
+    names = {*shape_members(source.shape), "Metrics"}
+    expression = request.get("SearchExpression", {})
     by = request.get("SortBy", "LastModifiedTime")
-    for name in (by, *_properties(request.get("SearchExpression", {}))):
-        if name.partition(".")[0] not in {*names, "Metrics"}:
+    for name in (*([by] if "SortBy" in request else []), *_properties(expression)):
+        if name.partition(".")[0] not in names:
             raise AwsError("ValidationException", f"Unknown property name: {name}")
-    found = [
-        record
-        for record in platform.records.all("training-job")
-        if _matches(record, request.get("SearchExpression", {}))
-    ]
-    found.sort(key=lambda record: (_sorted_as(_value(record, by)), record["CreationTime"]))
+    found = [document for document in source.all(platform) if _matches(document, expression)]
+    found.sort(key=lambda document: (*_sort_key(document, by), *_sort_key(document, "CreationTime")))
     if request.get("SortOrder", "Descending") == "Descending":
         found.reverse()
     page, following = page_of(found, request)
-    jobs = [{name: record[name] for name in names if name in record} for record in page]
-    return {"Results": [{"TrainingJob": job} for job in jobs], **following}
+    return {"Results": [{source.member: document} for document in page], **following}
 
 
 def _properties(expression: dict[str, Any]) -> list[str]:
-    """The names in an expression; AwsError for what this does not know."""
+    """Return the names in an expression; raises AwsError if it asks what is not emulated."""
     if expression.get("NestedFilters"):
         raise AwsError("ValidationException", "The emulator does not search by NestedFilters.")
     nested = [_properties(each) for each in expression.get("SubExpressions", [])]
@@ -64,28 +68,32 @@ def _properties(expression: dict[str, Any]) -> list[str]:
     ]
 
 
-def _matches(record: Record, expression: dict[str, Any]) -> bool:
+def _matches(document: Document, expression: dict[str, Any]) -> bool:
     filters, nested = expression.get("Filters", []), expression.get("SubExpressions", [])
     if not filters and not nested:
         return True
     of_all = any if expression.get("Operator") == "Or" else all
     return of_all(
         itertools.chain(
-            (_passes(record, item) for item in filters), (_matches(record, each) for each in nested)
+            (_passes(document, item) for item in filters), (_matches(document, each) for each in nested)
         )
     )
 
 
-def _passes(record: Record, item: dict[str, str]) -> bool:
+def _passes(document: Document, item: dict[str, str]) -> bool:
     name, how = item["Name"], item.get("Operator", "Equals")
-    found = _value(record, name)
+    found = property_values(document, name)
     if how in ("Exists", "NotExists"):
-        return (found is not None) == (how == "Exists")
+        return bool(found) == (how == "Exists")
     if "Value" not in item:
         raise AwsError("ValidationException", f"{name}: {how} needs a Value.")
-    if found is None:
+    if not found:
         return how == "NotEquals"
-    wanted = item["Value"]
+    of_all = all if how == "NotEquals" else any
+    return of_all(_compare(name, how, value, item["Value"]) for value in found)
+
+
+def _compare(name: str, how: str, found: Any, wanted: str) -> bool:
     if isinstance(found, bool):
         found = str(found).lower()
     is_text = isinstance(found, str) and not name.startswith("HyperParameters.")
@@ -94,41 +102,25 @@ def _passes(record: Record, item: dict[str, str]) -> bool:
         return _COMPARE[how](number, limit)
     if isinstance(found, str) and how in _IN_TEXT:
         return _IN_TEXT[how](found, wanted)
-    raise AwsError("ValidationException", f"{name}: {how} {wanted!r} cannot be asked of {found!r}.")
+    kind = "text" if isinstance(found, str) else "a structure" if number is None else "a number"
+    raise AwsError(
+        "ValidationException",
+        f'The operator {how} with the value "{wanted}" does not apply to {name}, which is {kind}.',
+    )
 
 
-def _value(record: Record, name: str) -> Any:
-    """A property of a job; None where it has none of this name."""
-    first, _, rest = name.partition(".")
-    if first == "Tags":
-        return next((tag["Value"] for tag in record.get("Tags", []) if tag["Key"] == rest), None)
-    if first == "Metrics":
-        metrics = record.get("FinalMetricDataList", [])
-        return next((metric["Value"] for metric in metrics if metric["MetricName"] == rest), None)
-    if first == "HyperParameters":  # whose names may have dots
-        return record.get(first, {}).get(rest)
-    found: Any = record
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
-
-
-def _sorted_as(value: Any) -> tuple[bool, float, str]:
-    """By number or by text, of which a property is one; first what does not have it."""
+def _sort_key(document: Document, name: str) -> tuple[bool, float, str]:
+    """Order by number or by text, of which a property is one; documents without it come first."""
+    value = next(iter(property_values(document, name)), None)
     return value is not None, value if isinstance(value, float | int) else 0.0, str(value)
 
 
 def _number(value: Any) -> float | None:
-    """Of a number, a time (seconds since the epoch, or ISO 8601), or a text that is one."""
+    """Return a number, a time or a text that is one of them as a number, otherwise None."""
     try:
         return float(value)
     except (TypeError, ValueError):
-        pass
-    try:
-        when = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        return seconds_since_epoch(value) if isinstance(value, str) else None
 
 
 HANDLERS: dict[str, Handler] = {"Search": search}

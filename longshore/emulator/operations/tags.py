@@ -1,4 +1,4 @@
-"""Tags of the records that are kept here; those of all else are moto's."""
+"""Tags of all records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from longshore.emulator.platform import Platform
 from longshore.emulator.records import KINDS, KindName, Record
 
 
-def add(platform: Platform, request: Request) -> dict[str, Any] | None:
+def add(platform: Platform, request: Request) -> dict[str, Any]:
     """Set tags; answers all of them."""
     found = _find(platform, request["ResourceArn"])
-    if found is None:
-        return None
     given = {tag["Key"]: tag for tag in request["Tags"]}
 
     def merge(record: Record) -> None:
@@ -25,11 +23,9 @@ def add(platform: Platform, request: Request) -> dict[str, Any] | None:
     return {"Tags": record.get("Tags", [])}
 
 
-def delete(platform: Platform, request: Request) -> dict[str, Any] | None:
+def delete(platform: Platform, request: Request) -> dict[str, Any]:
     """Remove tags by their keys."""
     found = _find(platform, request["ResourceArn"])
-    if found is None:
-        return None
 
     def prune(record: Record) -> None:
         record["Tags"] = [tag for tag in record.get("Tags", []) if tag["Key"] not in request["TagKeys"]]
@@ -38,22 +34,19 @@ def delete(platform: Platform, request: Request) -> dict[str, Any] | None:
     return {}
 
 
-def list_tags(platform: Platform, request: Request) -> dict[str, Any] | None:
+def list_tags(platform: Platform, request: Request) -> dict[str, Any]:
     """All tags of a record: there are at most 50, which is a page."""
     found = _find(platform, request["ResourceArn"])
-    if found is None:
-        return None
     return {"Tags": platform.records.get(*found).get("Tags", [])}
 
 
-def _find(platform: Platform, arn: str) -> tuple[KindName, str] | None:
-    """Which record an ARN means, None where it is moto's; AwsError where it would be one of ours."""
+def _find(platform: Platform, arn: str) -> tuple[KindName, str]:
+    """Return which record an ARN means; raises AwsError if there is none."""
     found = platform.records.by_arn(arn)
     if found is None:
         resource = arn.rpartition(":")[2].partition("/")[0]
-        for kind in KINDS.values():
-            if kind.name == resource:
-                raise not_found(kind.noun, arn)
+        noun = next((kind.noun for kind in KINDS.values() if kind.name == resource), "resource")
+        raise not_found(noun, arn)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from longshore.emulator.faults import AwsError
@@ -11,7 +12,10 @@ from longshore.emulator.jobs.run import begin
 from longshore.emulator.jobs.training_run import TrainingRun
 from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, reading
+from longshore.emulator.operations.job_components import add_component, check_experiment
+from longshore.emulator.operations.plain import listing
 from longshore.emulator.platform import Platform
+from longshore.emulator.records import Record
 from longshore.emulator.s3_uri import parse_s3_uri
 
 _MAX_RUNTIME_SECONDS = 86400  # where StoppingCondition does not say
@@ -31,6 +35,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.create(
         "training-job", name, {**_DEFAULTS, **request, "StoppingCondition": condition, **history.begin()}
     )
+    add_component(platform, "training-job", record)
     begin(platform, TrainingRun, name)
     return {"TrainingJobArn": record["TrainingJobArn"]}
 
@@ -60,6 +65,7 @@ def _check(platform: Platform, request: Request) -> None:
             "AlgorithmSpecification must name a TrainingImage: the emulator has no AlgorithmName.",
         )
     check_tags(request)
+    check_experiment(platform, request)
     platform.check_role(request["RoleArn"])
     _check_times(request)
     if not cluster.hosts_of(request["ResourceConfig"]):
@@ -94,8 +100,17 @@ def _check_times(request: Request) -> None:
         )
 
 
+def _select(platform: Platform, request: Request) -> Iterator[Record]:
+    for record in platform.records.all("training-job"):
+        plan = record["ResourceConfig"].get("TrainingPlanArn")
+        # No job keeps its instances in a warm pool here.
+        if "WarmPoolStatusEquals" not in request and request.get("TrainingPlanArnEquals", plan) == plan:
+            yield record
+
+
 HANDLERS: dict[str, Handler] = {
     **reading("training-job"),
+    **listing("training-job", "ListTrainingJobs", _select),
     "CreateTrainingJob": create,
     **jobs.stopping("training-job", lambda record: history.enter(record, "Stopping")),
     **jobs.deleting("training-job"),

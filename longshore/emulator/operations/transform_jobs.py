@@ -12,6 +12,7 @@ from longshore.emulator.jobs.transform.data_processing import Processing
 from longshore.emulator.jobs.transform.run import TransformRun
 from longshore.emulator.operations import jobs
 from longshore.emulator.operations.base import Handler, Request, check_tags, reading
+from longshore.emulator.operations.job_components import add_component, check_experiment
 from longshore.emulator.parts import is_direct, parts
 from longshore.emulator.platform import Platform
 from longshore.emulator.s3_uri import parse_s3_uri
@@ -20,6 +21,7 @@ from longshore.emulator.s3_uri import parse_s3_uri
 def create(platform: Platform, request: Request) -> dict[str, Any]:
     """Begin the job, after its model, its data and its bucket have been looked for, as SageMaker does."""
     check_tags(request)
+    check_experiment(platform, request)
     model = platform.records.get("model", request["ModelName"])
     _check(request)
     if is_direct(model) or any(part.is_multi_model for part in parts(model)):
@@ -43,6 +45,7 @@ def create(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.create(
         "transform-job", name, {**request, "TransformJobStatus": "InProgress", "_Model": model}
     )
+    add_component(platform, "transform-job", record)
     begin(platform, TransformRun, name)
     return {"TransformJobArn": record["TransformJobArn"]}
 
