@@ -17,6 +17,7 @@ from longshore.aws import service_model
 from longshore.emulator.operations import TABLE
 from tests.support.emulator import ROLE, EmulatorProcess
 from tests.support.hosting import image
+from tests.support.jobs import image as job
 from tests.support.server import PATIENCE
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:{}/malformed"
@@ -109,22 +110,77 @@ def wire(emulator: EmulatorProcess) -> Iterator[Wire]:
     wire.close()
 
 
+# What a valid request needs besides the samples of its required members, by operation.
+S3 = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://malformed/in"}}
+SPECIFICATION = {"Containers": [{"Image": image("talks")}]}
+VARIANT = {
+    "VariantName": "v",
+    "ModelName": "malformed",
+    "InstanceType": "ml.m5.large",
+    "InitialInstanceCount": 1,
+}
+PACKAGE = ARN.format("model-package") + "/1"
+VALID: dict[str, dict[str, Any]] = {
+    "CreateModel": {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": image("talks")}},
+    "CreateModelPackage": {
+        "ModelPackageGroupName": "malformed",
+        "ModelApprovalStatus": "Approved",
+        "InferenceSpecification": SPECIFICATION,
+    },
+    "DescribeModelPackage": {"ModelPackageName": PACKAGE},
+    "DeleteModelPackage": {"ModelPackageName": PACKAGE},
+    "UpdateModelPackage": {"ModelPackageArn": PACKAGE},
+    "CreateEndpointConfig": {"ProductionVariants": [VARIANT]},
+    "CreateModelCard": {"Content": "{}"},
+    "UpdateModelCard": {"Content": "{}"},
+    "CreatePipeline": {"PipelineDefinition": "{}", "RoleArn": ROLE},
+    "UpdatePipeline": {"PipelineDefinition": "{}", "RoleArn": ROLE},
+    "CreateTrainingJob": {
+        "AlgorithmSpecification": {"TrainingImage": job("tells_what_it_got.py"), "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "InputDataConfig": [{"ChannelName": "in", "DataSource": S3}],
+        "OutputDataConfig": {"S3OutputPath": "s3://malformed/out"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "ExperimentConfig": {"ExperimentName": "malformed"},
+    },
+    "CreateTransformJob": {
+        "TransformInput": {"DataSource": S3},
+        "TransformOutput": {"S3OutputPath": "s3://malformed/out"},
+    },
+    "CreateProcessingJob": {
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": job("tells_what_it_got.py")},
+        "ProcessingInputs": [
+            {
+                "InputName": "in",
+                "S3Input": {
+                    "S3Uri": "s3://malformed/in",
+                    "LocalPath": "/opt/ml/processing/in",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+    },
+}
+# Those that need others come after them.
+FIRST = ("CreateModelPackageGroup", "CreateExperiment", "CreateTrial", "CreateModel", "CreateEndpointConfig")
+
+
 @pytest.fixture(scope="module")
-def created(wire: Wire) -> None:
-    """A record of each kind, called 'malformed'; those that need others first come after them."""
-    first = ("CreateModelPackageGroup", "CreateExperiment", "CreateModel", "CreateEndpointConfig")
-    for operation in (*first, *sorted(TABLE)):
-        if operation.startswith("Create") and not operation.endswith(("Job", "Endpoint")):
-            wire.ask(f"SageMaker.{operation}", json.dumps(request_of(operation)).encode())
+def created(emulator: EmulatorProcess, wire: Wire) -> None:
+    """A record of each kind, called 'malformed'."""
+    emulator.put("malformed", **{"in/a": b"1"})
+    for operation in (*FIRST, *sorted(TABLE.keys() - {*FIRST})):
+        if operation.startswith("Create"):
+            status, answer = wire.ask(f"SageMaker.{operation}", json.dumps(request_of(operation)).encode())
+            assert status == 200, (operation, answer)
 
 
 def request_of(operation: str) -> dict[str, Any]:
-    request: dict[str, Any] = sample(service_model("sagemaker").operation_model(operation).input_shape)
-    if operation == "CreateModel":
-        request |= {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": image("talks")}}
-    if operation == "CreateModelPackage":
-        request |= {"ModelPackageGroupName": "malformed", "ModelApprovalStatus": "Approved"}
-        request["InferenceSpecification"] = {"Containers": [{"Image": image("talks")}]}
+    """A valid request."""
+    shape = service_model("sagemaker").operation_model(operation).input_shape
+    request: dict[str, Any] = {**sample(shape), **VALID.get(operation, {})}
     return request
 
 
