@@ -264,7 +264,8 @@ def test_a_body_of_malformed_chunks(emulator: EmulatorProcess, chunks: bytes) ->
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks)
         response = http.client.HTTPResponse(connection)
         response.begin()
-        assert (response.status, json.loads(response.read())["__type"]) == (400, "SerializationException")
+        assert response.status == 400
+        assert json.loads(response.read())["message"]
 
 
 def test_times_in_iso_8601_filter_as_numbers_do(emulator: EmulatorProcess, wire: Wire, created: None) -> None:
