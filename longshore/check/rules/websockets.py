@@ -1,4 +1,4 @@
-"""Bidirectional streams, where a container has them (B2)."""
+"""Bidirectional streams (B2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from longshore.check.websocket import Handshake, open_one
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.bidirectional-streaming"
 _PATH = "/invocations-bidirectional-stream"
-_NONE = f"it takes no WebSocket at {_PATH}"
+_NONE = f"it accepts no WebSocket at {_PATH}"
 
 
 def _opened(session: Session) -> Handshake:
@@ -24,7 +24,7 @@ def _labelled(session: Session) -> bool:
     "B2-websocket",
     Severity.ERROR,
     Group.STREAMING,
-    "With the label bidirectional-streaming it takes WebSockets",
+    "With the label bidirectional-streaming it accepts WebSockets",
     "SageMaker opens one at /invocations-bidirectional-stream.",
 )
 def websocket(session: Session) -> Outcome:
@@ -43,7 +43,7 @@ def websocket(session: Session) -> Outcome:
     Severity.ERROR,
     Group.STREAMING,
     "A WebSocket's pings are answered",
-    "SageMaker sends one every 60 s, and closes the stream when 5 stay without an answer.",
+    "SageMaker sends one every 60 s, and closes the stream after 5 without an answer.",
 )
 def pong(session: Session) -> Outcome:
     opened = _opened(session)
@@ -52,7 +52,8 @@ def pong(session: Session) -> Outcome:
     if opened.pong is None:
         return passed("the pong came")
     return failed(
-        f"{opened.told}, then a ping: {opened.pong}", "Answer each ping with a pong of its payload."
+        f"{opened.told}, then a ping: {opened.pong}",
+        "Answer each ping with a pong with its payload.",
     )
 
 
@@ -60,7 +61,7 @@ def pong(session: Session) -> Outcome:
     "B2-label",
     Severity.WARNING,
     Group.STREAMING,
-    "What takes WebSockets says so by the label bidirectional-streaming",
+    "A container that accepts WebSockets has the label bidirectional-streaming",
     "Without the label SageMaker opens none.",
     needs="image",
 )
@@ -71,4 +72,4 @@ def label(session: Session) -> Outcome:
         return not_applicable(_NONE)
     if _labelled(session):
         return passed(f"{_LABEL}=true")
-    return failed("it has no such label", f"LABEL {_LABEL}=true")
+    return failed("it has no such label", f"Add to the Dockerfile: LABEL {_LABEL}=true")

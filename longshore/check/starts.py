@@ -1,0 +1,26 @@
+"""Whether a container of its own serves, started in a given way, and the control: one started as usual."""
+
+from __future__ import annotations
+
+from longshore.check.rule import NotTried
+from longshore.check.served import How, NotReady
+from longshore.check.session import Session
+
+
+def serves(session: Session, how: How) -> str | None:
+    """Start a container and ask it for a prediction. Return None if it serves, else what went wrong."""
+    try:
+        with session.ready(how) as server:
+            try:
+                payload = session.valid()
+            except NotTried:
+                return None
+            answer = session.answer_of(server.client, payload)
+            return None if answer.ok else str(answer)
+    except NotReady as why_not:
+        return str(why_not)
+
+
+def starts_again(session: Session) -> str | None:
+    """Start a second container with nothing changed, once. Return None if it serves, else what went wrong."""
+    return session.once("second start", lambda: serves(session, session.usual()))
