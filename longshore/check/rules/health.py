@@ -117,6 +117,7 @@ def in_time_while_busy(session: Session) -> Outcome:
     control=True,
 )
 def beside_unfinished(session: Session) -> Outcome:
+    session.unchanged()  # until it has done what A10-busy left behind
     with contextlib.ExitStack() as held:
         _hold_unfinished(session, held)
         seen = session.client.get("/ping", timeout=limits.PING_SECONDS)
