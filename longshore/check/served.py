@@ -108,13 +108,15 @@ class Server:
     def ping(self, timeout: float = limits.PING_SECONDS) -> Exchange:
         return self.client.get("/ping", timeout=timeout)
 
-    def wait_ready(self) -> None:
-        if not self.is_ready():
+    def wait_ready(self, seconds: float | None = None) -> None:
+        """Wait until /ping is 200. Raises NotReady after so many seconds; SageMaker's limit by default."""
+        if not self.is_ready(seconds):
             raise NotReady(self.why_not_ready)
 
-    def is_ready(self) -> bool:
-        """Wait until /ping is 200, at most as long as SageMaker does; else set why_not_ready."""
-        seen = self.wait_for(lambda answer: answer.status == 200, self._session.options.start_seconds)
+    def is_ready(self, seconds: float | None = None) -> bool:
+        """Wait until /ping is 200; else set why_not_ready."""
+        longest = self._session.options.start_seconds if seconds is None else seconds
+        seen = self.wait_for(lambda answer: answer.status == 200, longest)
         if seen is not None and seen.status == 200:
             self.ready_seconds = time.monotonic() - self.born
             return True

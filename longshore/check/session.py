@@ -147,10 +147,10 @@ class Session:
             self.remove(server.running)
 
     @contextlib.contextmanager
-    def ready(self, how: How) -> Iterator[Server]:
+    def ready(self, how: How, seconds: float | None = None) -> Iterator[Server]:
         """The same, but it answers /ping with 200. Raises NotReady where it does not."""
         with self.started(how) as server:
-            server.wait_ready()
+            server.wait_ready(seconds)
             yield server
 
     def start(self, how: How) -> Server:

@@ -7,10 +7,16 @@ from longshore.check.served import How, NotReady
 from longshore.check.session import Session
 
 
-def serves(session: Session, how: How) -> str | None:
-    """Start a container and ask it for a prediction. Return None if it serves, else what went wrong."""
+def serves(session: Session, how: How, *, as_long_as_sagemaker: bool = False) -> str | None:
+    """Start a container and ask it for a prediction. Return None if it serves, else what went wrong.
+
+    It may take 10 times as long as the shared container did, and then some; or as long as SageMaker waits.
+    """
+    seconds = 10 * ((session.base().ready_seconds or 0.0) + session.options.settle)
+    if as_long_as_sagemaker or seconds > session.options.start_seconds:
+        seconds = session.options.start_seconds
     try:
-        with session.ready(how) as server:
+        with session.ready(how, seconds) as server:
             try:
                 payload = session.valid()
             except NotTried:

@@ -9,13 +9,13 @@ import os
 import time
 from dataclasses import dataclass
 
-from longshore import limits
 from longshore.check.client import Client, Connection
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
 _FINAL, _MASKED = 0x80, 0x80
 _PAYLOAD = b"longshore check"
+NO_PONG = "no pong"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Handshake:
     pong: str | None = "it was not opened"
 
 
-def open_one(client: Client, path: str, patience: float) -> Handshake:
-    """Open a WebSocket, and send one ping. patience: Seconds to wait for the pong."""
+def open_one(client: Client, path: str, connect: float, patience: float) -> Handshake:
+    """Open a WebSocket, and send one ping. connect, patience: Seconds for the handshake, and for the pong."""
     key = base64.b64encode(os.urandom(16)).decode()
     named = {
         "Connection": "Upgrade",
@@ -46,7 +46,7 @@ def open_one(client: Client, path: str, patience: float) -> Handshake:
     }
     begun = time.monotonic()
     try:
-        with client.connect(limits.PING_SECONDS) as connection:
+        with client.connect(connect) as connection:
             connection.send(connection.head("GET", path, named))
             answer = http.client.HTTPResponse(connection.socket, method="GET")
             answer.begin()
@@ -84,7 +84,7 @@ def _ping(connection: Connection, answer: http.client.HTTPResponse, patience: fl
         pass
     except OSError as error:
         return f"the connection broke: {error}"
-    return f"no pong within {patience:g} s"
+    return f"{NO_PONG} within {patience:g} s"
 
 
 def _exactly(answer: http.client.HTTPResponse, count: int) -> bytes:

@@ -62,10 +62,10 @@ def asked(session: Session) -> Outcome:
 
 @rule(
     "C1-json",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.BATCH,
     "/execution-parameters is a JSON object with the keys and types that SageMaker knows",
-    "A job that cannot read it fails before its first request.",
+    "What a transform job does with anything else is not documented.",
 )
 def is_json(session: Session) -> Outcome:
     seen = _asked(session)
@@ -83,16 +83,16 @@ def is_json(session: Session) -> Outcome:
     if wrong:
         return failed(", ".join(wrong), remedy)
     if unknown := [repr(key) for key in value if key not in _KEYS]:
-        return failed(f"unknown keys: {', '.join(unknown)}", remedy, Severity.WARNING)
+        return failed(f"unknown keys: {', '.join(unknown)}", remedy)
     return passed(str(seen))
 
 
 @rule(
     "C3-limits",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.BATCH,
     "/execution-parameters stays within SageMaker's limits",
-    "A job fails if the payload, or payload times concurrent requests, is over 100 MB.",
+    "CreateTransformJob refuses a payload, or payload times concurrent requests, of over 100 MB.",
 )
 def within_limits(session: Session) -> Outcome:
     value = _parameters(session)

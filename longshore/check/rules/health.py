@@ -73,7 +73,10 @@ def empty_body(session: Session) -> Outcome:
     "Otherwise the launch fails, or the container is replaced later.",
 )
 def steady(session: Session) -> Outcome:
-    seen = [session.client.get("/ping", timeout=limits.PING_SECONDS) for _ in range(_STEADY)]
+    seen = _pings(session)
+    if any(each.late for each in seen):
+        session.unchanged()  # this machine may have been too busy: once more
+        seen = _pings(session)
     wrong = [each for each in seen if each.status != 200]
     if wrong:
         return failed(
@@ -81,6 +84,10 @@ def steady(session: Session) -> Outcome:
             "Answer /ping in one place that knows the state of all workers.",
         )
     return passed(f"{_STEADY} in a row, the slowest after {max(each.seconds for each in seen):.3f} s")
+
+
+def _pings(session: Session) -> list[Exchange]:
+    return [session.client.get("/ping", timeout=limits.PING_SECONDS) for _ in range(_STEADY)]
 
 
 @rule(

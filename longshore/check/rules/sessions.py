@@ -56,6 +56,7 @@ def _wrong(announcement: str) -> str | None:
     Group.STREAMING,
     "A request with the id of an open session is answered",
     "Otherwise the session is of no use.",
+    control=True,
 )
 def known(session: Session) -> Outcome:
     id = session_id(new_session(session))

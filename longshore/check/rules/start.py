@@ -15,13 +15,14 @@ from longshore.check.rule import (
     Severity,
     failed,
     not_applicable,
+    not_tried,
     passed,
     rule,
 )
 from longshore.check.rules.image import BIND_TO_PORT
 from longshore.check.served import Server
 from longshore.check.session import Session
-from longshore.check.starts import starts_again
+from longshore.check.starts import serves, starts_again
 
 _NO_LINKS = "Store the files instead of the links: tar -czhf model.tar.gz -C DIR ."
 _SECOND_PORT = 9123  # any that is not 8080
@@ -85,6 +86,8 @@ def model_read_only(session: Session) -> Outcome:
     server.running  # noqa: B018  # a URL has none
     if server.how.model_read_only:
         return passed()
+    if serves(session, replace(server.how, model_read_only=True)) is None:
+        return not_tried("it did not start once with a read-only /opt/ml/model, and then it did")
     return failed(
         "it starts only if /opt/ml/model is writable",
         "Write to /tmp or TMPDIR instead of /opt/ml/model.",

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore import limits
+from longshore.check.rule import (
+    Group,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
 from longshore.check.session import Session
-from longshore.check.websocket import Handshake, open_one
+from longshore.check.websocket import NO_PONG, Handshake, open_one
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.bidirectional-streaming"
 _PATH = "/invocations-bidirectional-stream"
@@ -12,7 +22,10 @@ _NONE = f"it accepts no WebSocket at {_PATH}"
 
 
 def _opened(session: Session) -> Handshake:
-    return session.once("websocket", lambda: open_one(session.client, _PATH, session.options.patience))
+    # A container that does not claim to accept WebSockets need not be waited for.
+    patience = session.options.patience
+    connect = patience if _labelled(session) else limits.PING_SECONDS
+    return session.once("websocket", lambda: open_one(session.client, _PATH, connect, patience))
 
 
 def _labelled(session: Session) -> bool:
@@ -51,6 +64,8 @@ def pong(session: Session) -> Outcome:
         return not_applicable(_NONE)
     if opened.pong is None:
         return passed("the pong came")
+    if not opened.pong.startswith(NO_PONG):
+        return not_tried(f"{opened.told}, but it closes the stream at a ping: {opened.pong}")
     return failed(
         f"{opened.told}, then a ping: {opened.pong}",
         "Answer each ping with a pong with its payload.",
