@@ -44,8 +44,10 @@ def takes(session: Session, megabytes: int, remedy: str) -> Outcome:
             reasons.append(f"{padding.what}: {large}")
         elif large.failure == CLOSED_WHILE_SENDING:
             return failed(_limit(post, large, megabytes), remedy)
+        elif not post.as_long(size):
+            reasons.append(f"{padding.what}: {large}, but it may be the length of the blanks")
         elif (taken := _largest_taken(post, megabytes)) is None:
-            reasons.append(f"{padding.what}: {large}, but so is 1 MB, so it may be the padding")
+            reasons.append(f"{padding.what}: {large}, but it refuses 1 MB as well, so it may be the padding")
         elif post.large(size).ok:
             reasons.append(f"{padding.what}: {large}, but an answer the second time")
         else:
@@ -67,6 +69,12 @@ class _Post:
 
     def large(self, size: int) -> Exchange:
         return self._client.post(self._padding.large(size), self._type)
+
+    def as_long(self, size: int) -> bool:
+        """Whether a small body is answered that has as many blanks in a row as the large one."""
+        if self._padding.as_long is None:
+            return True
+        return self._client.post(self._padding.as_long(size), self._type).ok
 
 
 def _limit(post: _Post, large: Exchange, megabytes: int) -> str:

@@ -21,10 +21,13 @@ class Padding:
     Attributes:
         what: Describes the padding, for the report.
         padded: Returns the body with up to so many bytes of padding, and never without any.
+        as_long: Returns a small body with blanks in a row as long as in the large one of a size; None if the
+            large one has all of them in one place, where nobody counts them.
     """
 
     what: str
     padded: Callable[[int], bytes]
+    as_long: Callable[[int], bytes] | None = None
 
     def small(self) -> bytes:
         """Return the control: the same body with as little padding as possible."""
@@ -40,12 +43,7 @@ def paddings(payload: Payload, size: int) -> Iterator[Padding]:
     kind = payload.content_type.partition(";")[0].strip().lower()
     body = payload.body
     if kind == CSV:
-        for rows in (_repeated(body, size), body):
-            if (spread := _fields(rows)) is not None:
-                yield Padding(f"CSV, {len(rows.splitlines())} rows, blanks before the numbers", spread)
-        yield Padding(
-            "CSV, blank lines at the end", lambda count: body.rstrip() + b"\n" + _blank_lines(count)
-        )
+        yield from _csv(body, size)
     elif kind == JSON or kind.endswith("+json"):
         yield Padding("JSON, blanks at the end", lambda count: body + b" " * max(1, count))
         yield _within(body, "JSON")
@@ -55,6 +53,24 @@ def paddings(payload: Payload, size: int) -> Iterator[Padding]:
         yield Padding("blanks at the end", lambda count: body + b" " * max(1, count))
     else:
         yield Padding("NUL bytes at the end", lambda count: body + b"\0" * max(1, count))
+
+
+def _csv(body: bytes, size: int) -> Iterator[Padding]:
+    few, many = _fields(body), _fields(_repeated(body, size))
+    if few is not None and many is not None:
+        yield Padding(
+            "CSV, repeated rows with blanks before the numbers",
+            many.padded,
+            lambda whole: few.with_blanks(many.blanks(whole)),
+        )
+        # Fields may be limited, too: there is no small body with fields that long.
+        yield Padding("CSV, blanks before the numbers", few.padded, few.padded)
+    start = body.rstrip() + b"\n"
+    yield Padding(
+        "CSV, blank lines at the end",
+        lambda count: start + _blank_lines(count),
+        lambda whole: start + _blank_lines(_FIELD_BYTES),
+    )
 
 
 def _blank_lines(count: int) -> bytes:
@@ -83,9 +99,26 @@ def _repeated(body: bytes, size: int) -> bytes:
     return b"\n".join([*head, *islice(cycle(rows), len(rows) * times)]) + b"\n"
 
 
-def _fields(body: bytes) -> Callable[[int], bytes] | None:
-    """Return a function that pads the numbers of CSV rows; None if there are none."""
-    parts: list[bytes] = []  # the body, cut before each number
+@dataclass(frozen=True)
+class _Fields:
+    """CSV that can be padded before its numbers. parts: The body, cut before each number."""
+
+    parts: tuple[bytes, ...]
+
+    def blanks(self, count: int) -> int:
+        """Return the blanks before each number, for so many in all."""
+        return max(1, count // (len(self.parts) - 1))
+
+    def with_blanks(self, blanks: int) -> bytes:
+        return (b" " * blanks).join(self.parts)
+
+    def padded(self, count: int) -> bytes:
+        return self.with_blanks(self.blanks(count))
+
+
+def _fields(body: bytes) -> _Fields | None:
+    """Cut CSV before its numbers; None if there are none."""
+    parts: list[bytes] = []
     rest = b""
     for line in body.splitlines(keepends=True):
         numbers = set(padable(line))
@@ -96,9 +129,7 @@ def _fields(body: bytes) -> Callable[[int], bytes] | None:
                 rest = field
             else:
                 rest += before + field
-    if not parts:
-        return None
-    return lambda count: (b" " * max(1, count // len(parts))).join([*parts, rest])
+    return _Fields((*parts, rest)) if parts else None
 
 
 def padable(line: bytes) -> list[int]:

@@ -83,7 +83,8 @@ def no_html(session: Session) -> Outcome:
     for exchange in errors:
         if _is_html(exchange):
             return failed(
-                str(exchange), "Answer with plain text or JSON, also for errors that the framework raises."
+                str(exchange),
+                "Answer with plain text or JSON, also for errors of framework and proxy.",
             )
     return passed(f"{len(errors)} errors")
 

@@ -149,7 +149,7 @@ def _on_second_port(session: Session) -> str | None:
         )
         with session.started(how) as server:
             # As fast as the first one, or not at all, unless it is still busy starting.
-            seconds = 5 * (session.base().ready_seconds or 0) + session.options.settle
+            seconds = 2 * (session.base().ready_seconds or 0) + session.options.settle
             if server.wait_for(_is_well, seconds) is not None:
                 return None
             ports = listening_ports(server.running) if server.running.exit_code() is None else set()
