@@ -10,9 +10,9 @@ from longshore.check.session import Session
 def serves(session: Session, how: How, *, as_long_as_sagemaker: bool = False) -> str | None:
     """Start a container and ask it for a prediction. Return None if it serves, else what went wrong.
 
-    It may take 10 times as long as the shared container did, and then some; or as long as SageMaker waits.
+    It may take 3 times as long as the shared container did, and then some; or as long as SageMaker waits.
     """
-    seconds = 10 * ((session.base().ready_seconds or 0.0) + session.options.settle)
+    seconds = 3 * (session.base().ready_seconds or 0.0) + 10 * session.options.settle
     if as_long_as_sagemaker or seconds > session.options.start_seconds:
         seconds = session.options.start_seconds
     try:

@@ -188,7 +188,10 @@ def test_a_narrow_terminal_loses_nothing(given: list[str]) -> None:
     assert process.returncode == 1
     text = re.sub(r"\x1b\[[0-9;]*m", "", out.decode())
     assert max(map(len, text.splitlines())) <= 60
-    assert "Raise the limit: in nginx `client_max_body_size 25m`, or more." in " ".join(text.split())
+    assert (
+        "Raise the limit, for example client_max_body_size in nginx, max_request_size in multi-model-server."
+        in " ".join(text.split())
+    )
 
 
 @pytest.fixture

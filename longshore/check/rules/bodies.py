@@ -32,7 +32,9 @@ def _remedy(session: Session) -> str:
 )
 def real_time(session: Session) -> Outcome:
     return takes(
-        session, limits.PAYLOAD_MB_REAL_TIME, "Raise the limit: in nginx `client_max_body_size 25m`, or more."
+        session,
+        limits.PAYLOAD_MB_REAL_TIME,
+        "Raise the limit, for example client_max_body_size in nginx, max_request_size in multi-model-server.",
     )
 
 

@@ -59,6 +59,9 @@ def usual(session: Session) -> Outcome:
     training = session.trained()
     if training.exit_code == 0:
         return passed(str(training))
+    if training.exit_code is None:  # a job may take hours
+        remedy = "Give it less data, or more time with --training-seconds."
+        return failed(str(training), remedy, Severity.WARNING)
     return failed(str(training), _remedy_for_the_usual_job(session))
 
 
