@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from longshore import limits
@@ -152,7 +153,9 @@ def _on_second_port(session: Session) -> str | None:
             seconds = 2 * (session.base().ready_seconds or 0) + session.options.settle
             if server.wait_for(_is_well, seconds) is not None:
                 return None
-            ports = listening_ports(server.running) if server.running.exit_code() is None else set()
+            ports: set[int] = set()
+            with contextlib.suppress(NotTried):
+                ports = listening_ports(server.running)
             if ports:
                 return f"it listens on {', '.join(map(str, sorted(ports)))}; {server.why_not_ready}"
             if server.wait_for(_is_well, session.options.start_seconds) is not None:

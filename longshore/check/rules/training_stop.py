@@ -79,7 +79,7 @@ def stops_in_time(session: Session) -> Outcome:
 def killed(session: Session) -> Outcome:
     def kill(running: Running) -> bool:
         until = time.monotonic() + _LOOK_SECONDS
-        while (victim := _leaf(running)) is None:
+        while (victim := living_leaf(running)) is None:
             if running.wait(_EVERY_SECONDS) is not None:
                 return False
             if time.monotonic() > until:
@@ -106,7 +106,7 @@ def killed(session: Session) -> Outcome:
     return failed(f"{training}; there is a model, which may be incomplete", remedy, Severity.WARNING)
 
 
-def _leaf(running: Running) -> int | None:
+def living_leaf(running: Running) -> int | None:
     """Return a process to kill; None if there is none, also if the job has just ended."""
     try:
         return leaf(running)
