@@ -156,7 +156,7 @@ def _on_second_port(session: Session) -> str | None:
             ports: set[int] = set()
             with contextlib.suppress(NotTried):
                 ports = listening_ports(server.running)
-            if ports:
+            if ports and _SECOND_PORT not in ports:
                 return f"it listens on {', '.join(map(str, sorted(ports)))}; {server.why_not_ready}"
             if server.wait_for(_is_well, session.options.start_seconds) is not None:
                 return None
