@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -124,7 +125,9 @@ def in_time_while_busy(session: Session) -> Outcome:
     control=True,
 )
 def beside_unfinished(session: Session) -> Outcome:
-    session.unchanged()  # until it has done what A10-busy left behind
+    until = time.monotonic() + session.options.patience
+    while (seen := session.unchanged()) is not None and not seen.ok and time.monotonic() < until:
+        pass  # it still works on what A10-busy has left behind
     with contextlib.ExitStack() as held:
         _hold_unfinished(session, held)
         seen = session.client.get("/ping", timeout=limits.PING_SECONDS)
