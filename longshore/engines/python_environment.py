@@ -15,6 +15,7 @@ from pathlib import Path
 
 from longshore.engines.checkout import Programs
 
+_PROGRAMS = ("train", "serve")  # of an image that is a folder
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in most images
 _INTERPRETER = re.compile(r"python(3(\.\d+)?)?$")
 _VERSION = re.compile(r"^python(3\.\d+)$")
@@ -113,8 +114,10 @@ def make_for(programs: Programs, argv: Sequence[str], folder: Path) -> Environme
         folder: The virtualenv, which does not exist yet.
     """
     search = search_path(programs, None)
-    program = shutil.which(argv[0], path=search)
-    parent = _parent(None if program is None else Path(program), map(Path, search.split(":")[1:]))
+    # A job's own entrypoint, as the SageMaker SDKs' /bin/bash, still runs in the image's environment.
+    named = [shutil.which(argv[0], path=search), *(programs.entrypoint or _PROGRAMS)]
+    candidates = [programs.folder / program for program in named if program is not None]
+    parent = _parent(candidates, map(Path, search.split(":")[1:]))
     return None if parent is None else _make(folder, parent)
 
 
@@ -128,16 +131,18 @@ def search_path(programs: Programs, python: Environment | None) -> str:
     return ":".join([*map(str, dict.fromkeys(folders)), _SYSTEM_PATH])
 
 
-def _parent(program: Path | None, search: Iterable[Path]) -> Parent | None:
+def _parent(programs: Iterable[Path], search: Iterable[Path]) -> Parent | None:
     """Return the environment that a program uses.
 
     Args:
-        program: If its first line names a virtualenv's interpreter, that virtualenv is used.
+        programs: The first whose first line names a virtualenv's interpreter chooses that virtualenv.
         search: Else that of the first interpreter in these folders.
     """
-    interpreter, *_ = (_shebang(program) if program is not None else None) or [""]
-    if _INTERPRETER.search(interpreter) and (Path(interpreter).parent.parent / "pyvenv.cfg").is_file():
-        search = [Path(interpreter).parent, *search]
+    for program in programs:
+        interpreter, *_ = _shebang(program) or [""]
+        if _INTERPRETER.search(interpreter) and (Path(interpreter).parent.parent / "pyvenv.cfg").is_file():
+            search = [Path(interpreter).parent, *search]
+            break
     folder = next((folder for folder in search if os.access(folder / "python3", os.X_OK)), None)
     # A wrapper script, as version managers have it, chooses the interpreter by itself.
     if folder is None or _shebang(folder / "python3") is not None:

@@ -8,15 +8,6 @@ from tests.support import clients
 from tests.support.emulator import JOBS, EmulatorProcess
 
 
-def test_the_core_of_the_sdk_3(emulator: EmulatorProcess) -> None:
-    said = clients.run(emulator, [clients.python(clients.CORE_3), clients.CLIENTS / "core_3.py"])
-    assert [line for line in said.splitlines() if line.startswith(("b'", "Completed"))] == [
-        "Completed",
-        r"b'setosa\n'",
-        r"b'setosa\nvirginica\nversicolor\n'",
-    ]
-
-
 def test_a_task_of_simple_sagemaker(emulator: EmulatorProcess, tmp_path: Path) -> None:
     python = clients.python(clients.SDK_2)
     image = f"host:{JOBS / 'runs_a_script.py'}"

@@ -176,6 +176,23 @@ def test_the_interpreter_that_a_first_line_names_is_replaced(
     assert arguments == ("train a b" if form == "file" else "a b")
 
 
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_a_jobs_own_entrypoint_uses_the_python_of_the_images_program(
+    form: str, engines_owner: str, tmp_path: Path
+) -> None:
+    make_virtualenv(tmp_path / "venv", {})
+    (tmp_path / "project").mkdir()
+    write_program(tmp_path / "project" / "train", f"#!{tmp_path}/venv/bin/python3\n")
+    image = tmp_path / "project" if form == "folder" else tmp_path / "project" / "train"
+    container = Container(
+        f"host:{image}",
+        ("-c", "python -c 'import of_parent; print(of_parent.VERSION)'"),
+        owner=engines_owner,
+        entrypoint=("/bin/sh",),
+    )
+    assert run(HostEngine(), container) == ["1.0"]
+
+
 def test_the_systems_python_is_the_parent_where_there_is_no_other(tmp_path: Path) -> None:
     programs = Programs(tmp_path, (), tmp_path / "no-virtualenv")
     made = python_environment.make_for(programs, ["train"], tmp_path / "v")

@@ -13,7 +13,7 @@ from tests.support.emulator import REGION, EmulatorProcess
 from tests.support.server import CHECKOUT, environment
 
 CLIENTS = CHECKOUT / "tests" / "clients"
-AWS_CLI, SDK_2, CORE_3, SSM = "aws-cli", "sagemaker-sdk-2", "sagemaker-core", "simple-sagemaker"
+AWS_CLI, SDK_2, SDK_3, SSM = "aws-cli", "sagemaker-sdk-2", "sagemaker-sdk-3", "simple-sagemaker"
 _SECONDS = 240  # for a whole walk on a machine that is busy
 
 
