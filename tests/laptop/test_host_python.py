@@ -105,7 +105,7 @@ def test_its_parent_is_read_only_in_a_namespace(
     packages = make_virtualenv(tmp_path / ".venv", {})
     write_program(tmp_path / "train", f"#!/bin/sh\ntouch {packages}/new || echo refused; touch $TMPDIR/new\n")
     lines = run(host_engine, Container(f"host:{tmp_path}", ("train",), owner=engines_owner))
-    assert lines[-1] == "refused" and not (packages / "new").exists()
+    assert "refused" in lines and not (packages / "new").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
