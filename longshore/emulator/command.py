@@ -68,6 +68,13 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         console.print(
             f"State: {state}" if state else "Nothing is kept: for that, name a folder with --state."
         )
+        if not emulator.same_user.works:
+            console.print(
+                "Other users of this machine can use this emulator, and run programs as you: this system does"
+                " not tell who sends a request."
+            )
+        elif emulator.same_user.by_sudo:
+            console.print(f"Root and {emulator.same_user.by_sudo} can use it, who started it by sudo.")
         if emulator.removed:
             console.print(f"Removed what a killed emulator had left: {', '.join(emulator.removed)}")
         console.print("ready")

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from longshore.emulator.books import Books
 from longshore.emulator.containers import Fleet
+from longshore.emulator.guard import Guard
 from longshore.emulator.jobs import interrupt
 from longshore.emulator.jobs.abandoned import fail_abandoned
 from longshore.emulator.owners import Owner
 from longshore.emulator.page.routes import PAGE
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Records
-from longshore.emulator.server import Front, Server
+from longshore.emulator.same_user import SameUser
+from longshore.emulator.server import LOOPBACK, Front, Server
 from longshore.emulator.state import State
 from longshore.emulator.tagging import get_resources
 from longshore.engines.choose import choose, named
@@ -37,7 +39,9 @@ _TRUST = {
 class Emulator:
     """Answers on its port as soon as this is made; UserError where the port or the state cannot be had.
 
-    removed: the names of what a killed emulator had left, and this one has removed.
+    Attributes:
+        removed: the names of what a killed emulator had left, and this one has removed.
+        same_user: admits connections of processes of this machine.
     """
 
     def __init__(self, port: int, account: str, region: str, state: Path | None = None) -> None:
@@ -56,7 +60,8 @@ class Emulator:
             if kept is not None:
                 kept.restore(books, records)
                 fail_abandoned(records)
-            server = Server(port)
+            self.same_user = SameUser()
+            server = Server(port, self.same_user.refusal)
             undo.callback(server.stop)
             self.removed = _bury_the_dead(owner)
             fleet = Fleet(choose, books, owner)
@@ -78,7 +83,8 @@ class Emulator:
             undo.callback(self.platform.gateway.stop)
             undo.callback(server.stop)  # once more, because requests end before containers
             undo.callback(self.platform.stopping.set)
-            server.wsgi_app = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})
+            front = Front(self.platform, {**PAGE, interrupt.PATH: interrupt.interrupt})
+            server.wsgi_app = Guard(front, LOOPBACK, server.port)
             threading.Thread(target=server.serve, name="server", daemon=True).start()
             self.platform.endpoints.resume()
             self.platform.backlogs.resume()

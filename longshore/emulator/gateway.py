@@ -6,11 +6,15 @@ At the gateway a second listener answers, from the first such container on, and 
 from __future__ import annotations
 
 import logging
+import socket
 import threading
+from functools import partial
 
+from longshore.emulator.guard import Guard
 from longshore.emulator.platform import Platform
 from longshore.emulator.server import LOOPBACK, Front, Server
 from longshore.engines.base import Engine
+from longshore.engines.base import Gateway as EngineGateway
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -52,12 +56,19 @@ class Gateway:
             if gateway is None:
                 self._hosts[engine.name] = LOOPBACK
                 return
-            self._server = Server(self._platform.port, gateway.address)
+            self._server = Server(self._platform.port, partial(_refusal, gateway), gateway.address)
         except UserError as error:  # tried again for the next container: the engine may only have been away
             if str(error) != self._told:
                 _log.warning("Containers do not reach this emulator. %s", error)
                 self._told = str(error)
             return
-        self._server.wsgi_app = Front(self._platform, admits=gateway.admits)
+        front = Front(self._platform, for_containers=True)
+        self._server.wsgi_app = Guard(front, gateway.address, self._platform.port)
         threading.Thread(target=self._server.serve, name="gateway", daemon=True).start()
         self._hosts[engine.name] = gateway.address
+
+
+def _refusal(gateway: EngineGateway, connection: socket.socket) -> str | None:
+    if gateway.admits(connection.getpeername()[0]):
+        return None
+    return "Only the emulator's own containers may send requests to this address."

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import re
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,9 +19,9 @@ from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError, request_id
-from longshore.emulator.origins import foreign
+from longshore.emulator.guard import REFUSAL, REQUEST
+from longshore.emulator.host_programs import refuse_host_programs
 from longshore.emulator.platform import Platform
-from longshore.engines.base import HOST_PREFIX
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -33,28 +34,29 @@ _THREADS = 128  # requests that are answered at the same time; more wait
 _IDLE_SECONDS = 75  # until a kept connection without requests is closed
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
-# Where pages live; S3 has no bucket of this name, because an underscore is not allowed in one.
-PAGES = "/_longshore/"
 LOOPBACK = "127.0.0.1"
-_IMAGES = ("Image", "TrainingImage", "ImageUri")  # the members of requests that name what is to run
+# Headers that decide who may send a request, and what it is.
+_ONCE = {
+    *(b"Host", b"Origin", b"Authorization", b"Content-Length", b"X-Amz-Target"),
+    *(b"Sec-Fetch-Site", b"Sec-Fetch-Mode", b"Sec-Fetch-Dest"),
+}
 
 
 class Front:
     """The WSGI application.
 
-    pages: the handlers of '/' and of paths below PAGES, by path. admits: which addresses may ask, where
-    containers do; for them nothing is run on this machine, because who is in a container is to stay there.
+    Args:
+        pages: the handlers of '/' and of paths below PAGES, by path.
+        for_containers: whether containers send the requests. For them no program of this machine is run,
+            because they would not be confined any more.
     """
 
     def __init__(
-        self,
-        platform: Platform,
-        pages: dict[str, Page] | None = None,
-        admits: Callable[[str], bool] | None = None,
+        self, platform: Platform, pages: dict[str, Page] | None = None, *, for_containers: bool = False
     ) -> None:
         self._platform = platform
         self._pages = pages or {}
-        self._admits = admits
+        self._for_containers = for_containers
         self._moto = platform.books.application
         self._downloads = Downloads(platform.books)
 
@@ -63,15 +65,10 @@ class Front:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = signing_name(environ)
         try:
-            if self._admits is not None and not self._admits(environ["REMOTE_ADDR"]):
-                raise AwsError(
-                    "AccessDeniedException", "Only the emulator's own containers may ask here.", 403
-                )
             if service in ("", "sagemaker"):
                 called = _ENDPOINT.fullmatch(path)
                 posts = environ["REQUEST_METHOD"] == "POST"
                 if called and posts and called[2] in runtime.ROUTES:
-                    self._check_origin(environ)
                     self._check_region(scope)
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
                 # Unsigned it may be S3's, of a bucket that is called endpoints; its POSTs have a query.
@@ -81,13 +78,11 @@ class Front:
                 target = environ.get("HTTP_X_AMZ_TARGET", "")
                 operation = control_plane.find_operation(service, environ["REQUEST_METHOD"], path, target)
                 if operation is not None:
-                    self._check_origin(environ)
                     self._check_region(scope)
                     return self._control(operation, environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
             page = None if service else self._pages.get(path)
             if page is not None and (path != "/" or environ["REQUEST_METHOD"] == "GET"):
-                self._check_origin(environ)
                 return page(self._platform, environ, start_response)
             return self._downloads(environ, start_response) or self._ask_moto(environ, start_response)
         except AwsError as error:
@@ -112,8 +107,8 @@ class Front:
         self, operation: control_plane.Operation, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         request = control_plane.parse_request(operation, read_body(environ))
-        if self._admits is not None:
-            _refuse_programs_of_this_machine(request)
+        if self._for_containers:
+            refuse_host_programs(self._platform, operation.name, request)
         payload = json.dumps(operation.handler(self._platform, request)).encode()
         headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(payload)))]
         start_response("200 OK", [*headers, *request_id()])
@@ -125,11 +120,6 @@ class Front:
             self._platform.books.changed()
         return answer
 
-    def _check_origin(self, environ: Environ) -> None:
-        origin = foreign(self._platform, environ)
-        if origin is not None:  # a job can run any program of this machine
-            raise AwsError("AccessDeniedException", f"Pages of {origin} may not use this emulator.", 403)
-
     def _check_region(self, scope: re.Match[str] | None) -> None:
         if scope is not None and scope[1] != self._platform.region:
             raise AwsError(
@@ -140,14 +130,21 @@ class Front:
 
 
 class Server(wsgi.Server):
-    """cheroot. UserError at once where the port cannot be had; port 0 takes a free one."""
+    """cheroot. UserError at once where the port cannot be had; port 0 takes a free one.
 
-    def __init__(self, port: int, host: str = LOOPBACK) -> None:
+    Args:
+        refusal: returns why a new connection's client is refused, None if it is admitted.
+    """
+
+    def __init__(
+        self, port: int, refusal: Callable[[socket.socket], str | None], host: str = LOOPBACK
+    ) -> None:
         super().__init__(
             (host, port), None, numthreads=_THREADS, server_name="longshore", request_queue_size=1024,
             timeout=_IDLE_SECONDS, shutdown_timeout=1,
         )  # fmt: skip
         self.keep_alive_conn_limit = 1024
+        self.refusal = refusal
         self.gateway = _Gateway
         self.ConnectionClass = _Connection
         try:
@@ -170,18 +167,52 @@ class Server(wsgi.Server):
             _log.log(level, msg, exc_info=traceback)
 
 
+class _Headers(dict[bytes, bytes]):
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        if name in self and name in _ONCE:
+            raise ValueError(f"The header {name.decode()} is there twice.")
+        super().__setitem__(name, value)
+
+
+class _HeaderReader(cheroot_server.HeaderReader):
+    """Refuses headers that two programs could read differently: cheroot takes the last of several, and WSGI
+    does not tell an underscore from a dash.
+    """
+
+    def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+        read: dict[bytes, bytes] = super().__call__(rfile, _Headers())
+        if hdict is None:
+            return read
+        hdict.update(read)
+        return hdict
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        # S3's metadata may have underscores.
+        return b"_" not in key_name or key_name.lower().startswith(b"x-amz-meta-")
+
+
 class _Request(cheroot_server.HTTPRequest):
-    # The stock reader drops headers with an underscore, which S3's x-amz-meta-* may have.
-    header_reader = cheroot_server.HeaderReader()
+    header_reader = _HeaderReader()
 
 
 class _Connection(cheroot_server.HTTPConnection):
     RequestHandlerClass = _Request
 
+    def __init__(self, server: Server, sock: socket.socket, *more: Any) -> None:
+        super().__init__(server, sock, *more)
+        # Now, because clients may hang up once they have sent their request.
+        try:
+            self.refusal = server.refusal(sock)
+        except Exception as error:  # noqa: BLE001  # cheroot would stop accepting
+            _log.warning("A connection was refused: whose it is cannot be seen: %s", error)
+            self.refusal = "The emulator cannot see whose this connection is; its output says why."
+
 
 class _Gateway(wsgi.Gateway_10):
     def get_environ(self) -> Any:
         environ = super().get_environ()  # type: ignore[no-untyped-call]
+        environ[REQUEST] = self.req
+        environ[REFUSAL] = self.req.conn.refusal
         environ["longshore.socket"] = self.req.conn.socket  # to see whether a client is still there
         kept = {}
         for raw in self.req.inheaders:
@@ -191,15 +222,3 @@ class _Gateway(wsgi.Gateway_10):
         if kept:
             environ["moto.preserved_header_names"] = kept
         return environ
-
-
-def _refuse_programs_of_this_machine(value: Any) -> None:
-    """AwsError where a request, or what is in it, names one as an image."""
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if name in _IMAGES and str(member).startswith(HOST_PREFIX):
-                raise AwsError("AccessDeniedException", f"A container may not have {member} run.", 403)
-            _refuse_programs_of_this_machine(member)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse_programs_of_this_machine(item)

@@ -87,10 +87,14 @@ class Networks:
             self._known = {name: known for name, known in self._known.items() if known.owner != owner}
 
     def admits(self, owner: str, address: str) -> bool:
-        """Whether an address is on one of the owner's networks that lead somewhere."""
+        """Whether an address is on one of the owner's networks that lead somewhere, and not this machine's.
+
+        This machine's own processes connect from a network's gateway, whichever user runs them.
+        """
         peer = ipaddress.ip_address(address)
-        known = list(self._known.values())
-        return any(network.owner == owner and peer in network.subnet for network in known)
+        known = [network for network in self._known.values() if network.owner == owner]
+        gateways = {network.gateway for network in known}
+        return address not in gateways and any(peer in network.subnet for network in known)
 
     def _make(self, client: Any, name: str, owner: str, *, internal: bool = False, kept: bool = False) -> Any:
         options: dict[str, Any] = {}

@@ -17,13 +17,13 @@ _OPTIONS = [
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's; skips where it has none."""
+def chromium(*options: str) -> Iterator[Browser]:
+    """The system's, with these command-line options; skips where it has none."""
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.skip(f"no Chromium on the PATH ({', '.join(_NAMES)})")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS, *options])
         try:
             yield browser
         finally:

@@ -1,7 +1,6 @@
 """The page's paths, and who may ask for them.
 
-It answers under its own name alone, tells other origins nothing, and what does something takes JSON
-from its own origin alone (origins.py says why).
+guard.py refuses requests of other origins; so that it is asked (preflight), what does something takes JSON.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from longshore.emulator.bodies import read_body
-from longshore.emulator.origins import foreign, own_name
+from longshore.emulator.guard import PAGES
 from longshore.emulator.page import invoke, views
 from longshore.emulator.platform import Platform
-from longshore.emulator.server import PAGES, Environ, Page, StartResponse
+from longshore.emulator.server import Environ, Page, StartResponse
 from longshore.engines.choose import explain
 
 _HEADERS = [
@@ -74,9 +73,6 @@ def _emulator(platform: Platform, _: Query) -> dict[str, str]:
 
 
 def _invoke(platform: Platform, environ: Environ) -> tuple[str, bytes]:
-    origin = foreign(platform, environ)
-    if origin is not None:
-        raise _Refused("403 Forbidden", f"Pages of {origin} may not invoke: open {platform.address}.")
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != "application/json":
         raise _Refused("415 Unsupported Media Type", "The form's request is application/json.")
     if int(environ.get("CONTENT_LENGTH") or 0) > _REQUEST_MAX:
@@ -91,8 +87,6 @@ def _guarded(method: str, handle: Callable[[Platform, Environ], tuple[str, bytes
     def page(platform: Platform, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         status = "200 OK"
         try:
-            if not own_name(platform, environ):
-                raise _Refused("403 Forbidden", f"This page answers under {platform.address} alone.")
             if environ["REQUEST_METHOD"] != method:
                 raise _Refused("405 Method Not Allowed", f"This takes {method}.")
             content_type, body = handle(platform, environ)
