@@ -14,18 +14,23 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from longshore.emulator import private
+
 _USES = "uses-"
 
 
 class Owner:
-    """This emulator's mark and its folder, until close()."""
+    """This emulator's mark and its folder, until close().
+
+    UserError if another user has made the folder of all emulators. No other user may read what is in it: jobs' inputs and outputs, models, and S3's objects.
+    """
 
     def __init__(self) -> None:
         self._root = Path(tempfile.gettempdir()) / f"longshore-emulators-{os.getuid()}"
-        self._root.mkdir(mode=0o711, exist_ok=True)
+        private.make_folder(self._root, used_for="emulator*")
         self.mark = f"emulator{secrets.token_hex(4)}"
         self.folder = self._root / self.mark
-        self.folder.mkdir(mode=0o711)
+        self.folder.mkdir(mode=0o700)
         self.leaves_something = False  # that the next emulator is to remove
         self._lock = (self.folder / "lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

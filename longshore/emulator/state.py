@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from longshore.emulator import private
 from longshore.emulator.books import Books, pickled
 from longshore.emulator.records import Records
 from longshore.errors import UserError
@@ -27,15 +28,22 @@ _PAUSE_SECONDS = 0.5  # between two writings
 
 
 class State:
-    """A folder with the state of one emulator. UserError where it cannot be used."""
+    """A folder with the state of one emulator. UserError where it cannot be used.
+
+    No other user may read it, nor write it: the file is pickled, and may run any code when it is read.
+    """
 
     def __init__(self, folder: Path, account: str, region: str) -> None:
         self.folder = folder
         self._about = {"form": _FORM, "account": account, "region": region, "moto": version("moto")}
         self._file = folder / "state"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private.make_folder(folder, used_for="lock")
             self._lock = (folder / "lock").open("w")
+            for file in (folder / "lock", self._file, self._file.with_suffix(".new")):
+                if file.exists():
+                    private.check_owner(file)
+                    file.chmod(0o600)
         except OSError as error:
             raise self._unusable(f"it cannot be written: {error.strerror}.", "Name another one.") from None
         try:
@@ -99,6 +107,7 @@ class State:
             whole = {"about": self._about, "records": records.dump(), "books": taken}
             fresh = self._file.with_suffix(".new")
             try:
+                fresh.touch(mode=0o600)
                 with fresh.open("wb") as file:
                     pickle.dump(whole, file, pickle.HIGHEST_PROTOCOL)
                     file.flush()

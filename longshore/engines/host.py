@@ -179,7 +179,7 @@ class HostProgram:
     ) -> subprocess.Popen[bytes]:
         temporary, home = self._folder / "t", self._folder / "h"
         for folder in (temporary, home):
-            folder.mkdir()
+            folder.mkdir(mode=0o711)
             if user is not None:
                 os.chown(folder, user[0], user[1])
         self._folder.chmod(0o711)

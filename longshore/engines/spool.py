@@ -25,6 +25,11 @@ _LAST_READS = 64  # after the end: more than a pipe holds, should somebody write
 Stream = Literal["stdout", "stderr"]
 
 
+def _private(path: Path) -> IO[bytes]:
+    """Open a file for writing that no other user may read: what programs write may be anything."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
 class Spool:
     """Reads two pipes in a thread until both are at their end, or close() says that all who wrote ended."""
 
@@ -36,7 +41,7 @@ class Spool:
         self._changed = threading.Condition()
         self._segments = {0: 0}  # number -> bytes that are written and can be read
         self._ended = False
-        self._file = self._path(0).open("wb")
+        self._file = _private(self._path(0))
         self._pipes: dict[Stream, IO[bytes]] = {"stdout": stdout, "stderr": stderr}
         self._finish = threading.Event()
         self._wake_reader, self._wake = os.pipe()
@@ -143,7 +148,7 @@ class Spool:
 
     def _next_segment(self, number: int) -> None:
         self._file.close()
-        self._file = self._path(number).open("wb")
+        self._file = _private(self._path(number))
         self._segments[number] = 0
         for old in [segment for segment in self._segments if segment < number - 1]:
             del self._segments[old]

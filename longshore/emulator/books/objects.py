@@ -34,9 +34,10 @@ class Shelf:
         self._restored: set[str] = set()
         self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         self.incoming = folder.with_name("incoming")  # uploads that are not yet an object's
         shutil.rmtree(self.incoming, ignore_errors=True)
-        self.incoming.mkdir()
+        self.incoming.mkdir(mode=0o700)
         self._instead = threading.local()
         self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
 
@@ -135,6 +136,7 @@ class Content:
         if isinstance(data, Path):
             self.take(data)
         else:
+            self.path.touch(mode=0o600)
             self.path.write_bytes(data)
         return self.path.stat().st_size
 
