@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -81,3 +82,6 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         os.read(told_to_end, 1)
     finally:
         emulator.close()
+    # Python itself would wait for threads that still answer a request.
+    sys.stdout.flush()
+    os._exit(0)

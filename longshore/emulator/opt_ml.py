@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any, cast
 
 from longshore.common.tar import tarfile
 from longshore.emulator.books import Books
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
+from longshore.emulator.watched import Check, Watched, copy
 from longshore.engines.base import HOST_PREFIX, Mount
 
 ROOT = "/opt/ml"
@@ -32,25 +32,25 @@ def mounts(image: str, folder: Path, *parts: tuple[str, bool]) -> tuple[Mount, .
     return (*whole, *(Mount(folder / part, f"{ROOT}/{part}", read_only) for part, read_only in parts))
 
 
-def fetch_model(books: Books, container: dict[str, Any], target: Path) -> None:
+def fetch_model(books: Books, container: dict[str, Any], target: Path, check: Check) -> None:
     """Put a container definition's model into a folder: ModelDataUrl or ModelDataSource (A17); Failure where
     it cannot.
 
-    Without either, the folder stays empty.
+    Without either, the folder stays empty. check is called between blocks, and may raise.
     """
     target.mkdir(parents=True, exist_ok=True)
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     try:
         if source is None:
             if container.get("ModelDataUrl"):
-                extract(books, parse_s3_uri(container["ModelDataUrl"]), target)
+                extract(books, parse_s3_uri(container["ModelDataUrl"]), target, check)
         elif source["CompressionType"] == "Gzip":
-            extract(books, parse_s3_uri(source["S3Uri"]), target)
+            extract(books, parse_s3_uri(source["S3Uri"]), target, check)
         elif source["S3DataType"] == "S3Object":
             uri = parse_s3_uri(source["S3Uri"])
-            copy_object(books, uri, target / PurePosixPath(uri.key).name)
+            copy_object(books, uri, target / PurePosixPath(uri.key).name, check)
         else:
-            copy_prefix(books, parse_s3_uri(source["S3Uri"]), target)
+            copy_prefix(books, parse_s3_uri(source["S3Uri"]), target, check)
     except AwsError as error:
         raise Failure(error.message) from None
     except OSError as error:
@@ -59,10 +59,16 @@ def fetch_model(books: Books, container: dict[str, Any], target: Path) -> None:
         ) from error
 
 
-def extract(books: Books, uri: S3Uri, target: Path) -> None:
-    """Unpack a tar archive that may be anybody's. Links and special files are refused (A17)."""
+def extract(books: Books, uri: S3Uri, target: Path, check: Check) -> None:
+    """Unpack a tar archive that may be anybody's. Links and special files are refused (A17).
+
+    check is called between blocks, and may raise.
+    """
     try:
-        with books.read(*uri) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with (
+            books.read(*uri) as stream,
+            tarfile.open(fileobj=cast("IO[bytes]", Watched(stream, check)), mode="r|*") as archive,
+        ):
             for member in archive:
                 if not (member.isfile() or member.isdir()):
                     what = "link" if member.issym() or member.islnk() else "special file"
@@ -81,7 +87,7 @@ def extract(books: Books, uri: S3Uri, target: Path) -> None:
         raise
 
 
-def copy_prefix(books: Books, uri: S3Uri, target: Path) -> None:
+def copy_prefix(books: Books, uri: S3Uri, target: Path, check: Check) -> None:
     """Copy all objects whose keys begin so into a folder, keeping what of the key follows the prefix's
     last slash.
     """
@@ -93,14 +99,14 @@ def copy_prefix(books: Books, uri: S3Uri, target: Path) -> None:
         relative = item.key[len(base) :].lstrip("/")
         if not relative or relative.endswith("/"):
             continue
-        copy_object(books, S3Uri(uri.bucket, item.key), inside(target, relative))
+        copy_object(books, S3Uri(uri.bucket, item.key), inside(target, relative), check)
 
 
-def copy_object(books: Books, uri: S3Uri, target: Path) -> None:
+def copy_object(books: Books, uri: S3Uri, target: Path, check: Check) -> None:
     """Copy an object into a file, whose folder is made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with books.read(*uri) as stream, target.open("wb") as file:
-        shutil.copyfileobj(stream, file, 1 << 20)
+        copy(stream, file, check)
 
 
 def inside(folder: Path, relative: str) -> Path:

@@ -22,7 +22,8 @@ _USES = "uses-"
 class Owner:
     """This emulator's mark and its folder, until close().
 
-    UserError if another user has made the folder of all emulators. No other user may read what is in it: jobs' inputs and outputs, models, and S3's objects.
+    UserError if another user has made the folder of all emulators. No other user may read what is in it, such
+    as models and S3's objects.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from longshore.emulator.books import Books
 from longshore.emulator.containers import Fleet
-from longshore.emulator.faults import AwsError
+from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.hosting.latency import Latency
 from longshore.emulator.jobs.control import RunningJobs
 from longshore.emulator.records import Records
@@ -90,6 +90,11 @@ class Platform:
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
         return thread
+
+    def check_running(self) -> None:
+        """Failure if the emulator is ending. To be called between slow steps."""
+        if self.stopping.is_set():
+            raise Failure("The emulator was stopped.")
 
     def check_role(self, arn: str | None) -> None:
         """AwsError where SageMaker could not assume the role (F1)."""

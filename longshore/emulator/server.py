@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -31,6 +32,7 @@ StartResponse = Callable[..., Any]
 Page = Callable[[Platform, Environ, StartResponse], Iterable[bytes]]
 
 _THREADS = 128  # requests that are answered at the same time; more wait
+_STOP_SECONDS = 5  # for requests that are being answered at the end
 _IDLE_SECONDS = 75  # until a kept connection without requests is closed
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
@@ -160,6 +162,15 @@ class Server(wsgi.Server):
     def port(self) -> int:
         """The port it listens on."""
         return int(self.bind_addr[1])
+
+    def stop(self) -> None:
+        """Take no more requests, and give those that are being answered a while to end.
+
+        cheroot would wait for ever, for a handler that does not end or a client that does not read.
+        """
+        stopping = threading.Thread(target=super().stop, name="stop", daemon=True)
+        stopping.start()
+        stopping.join(_STOP_SECONDS)
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """cheroot's own messages; those about clients that hang up are none of anybody's business."""

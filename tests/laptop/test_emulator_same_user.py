@@ -120,7 +120,7 @@ for number in range(50):
 
 def test_the_own_user_is_admitted_however_it_connects(emulator: EmulatorProcess) -> None:
     port = emulator.address.rpartition(":")[2]
-    request = [("GET", "/_longshore/emulator", {}, "")]
+    request: list[Any] = [("GET", "/_longshore/emulator", {}, "")]
     unshare = ["unshare", "--map-root-user"] if shutil.which("unshare") else []
     for before, host, source in (
         ([], "127.0.0.1", "127.0.0.9"),

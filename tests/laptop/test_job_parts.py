@@ -53,7 +53,7 @@ def test_a_folder_becomes_an_archive_without_its_own_name(tmp_path: Path) -> Non
     (tmp_path / "model.bin").write_bytes(b"\0" * 5)
     os.mkfifo(tmp_path / "pipe")
     out = io.BytesIO()
-    assert archives.pack([tmp_path], out) == 2
+    assert archives.pack([tmp_path], out, tmp_path) == 2
     out.seek(0)
     with tarfile.open(fileobj=out) as archive:
         assert archive.getnames() == ["code", "code/inference.py", "model.bin"]
@@ -61,7 +61,7 @@ def test_a_folder_becomes_an_archive_without_its_own_name(tmp_path: Path) -> Non
 
 def test_an_empty_folder_is_an_empty_archive(tmp_path: Path) -> None:
     out = io.BytesIO()
-    assert archives.pack([tmp_path], out) == 0
+    assert archives.pack([tmp_path], out, tmp_path) == 0
     out.seek(0)
     with tarfile.open(fileobj=out) as archive:
         assert archive.getnames() == []

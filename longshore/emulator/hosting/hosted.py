@@ -82,7 +82,7 @@ class HostedContainer:
             shown = "models"
         else:
             shown = "model"
-            opt_ml.fetch_model(self._platform.books, definition, folder / shown)
+            opt_ml.fetch_model(self._platform.books, definition, folder / shown, self._platform.check_running)
         container = Container(
             image=definition["Image"],
             arguments=("serve",),
@@ -123,8 +123,7 @@ class HostedContainer:
                     f"{what} did not pass the ping health check within {seconds:.0f} s{settable}."
                     f"{self.last_lines()}"
                 )
-            if self._platform.stopping.is_set():
-                raise Failure("The emulator was stopped.")
+            self._platform.check_running()
 
     def ping(self) -> bool:
         """Whether it is well now (A8)."""

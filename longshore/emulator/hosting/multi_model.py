@@ -176,7 +176,12 @@ class ModelCache:
     def _try_to_load(self, model: _Model, uri: S3Uri) -> AwsError | None:
         deadline = time.monotonic() + self._load_seconds
         try:
-            opt_ml.extract(self._platform.books, uri, self._folder / model.name / "model")
+            opt_ml.extract(
+                self._platform.books,
+                uri,
+                self._folder / model.name / "model",
+                self._platform.check_running,
+            )
             (self._folder / model.name / "model").mkdir(parents=True, exist_ok=True)  # of an empty archive
             while True:
                 answer = self._post(model, deadline)

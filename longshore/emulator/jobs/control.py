@@ -51,6 +51,11 @@ class Control:
         except queue.Empty:
             return None
 
+    def check_closing(self) -> None:
+        """Stopped where the emulator ends. To be called while what there is gets saved."""
+        if self.closing.is_set():
+            raise Stopped
+
     def check(self) -> None:
         """Stopped where it was asked to stop, or the emulator ends. To be called between slow steps."""
         if self._stop.is_set() or self.closing.is_set():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,8 +15,7 @@ from longshore.emulator.books import Books
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.jobs.keys import below
 from longshore.emulator.s3_uri import S3Uri, parse_s3_uri
-
-_BLOCK = 1 << 20
+from longshore.emulator.watched import copy
 
 Item = TypeVar("Item")
 
@@ -106,7 +104,8 @@ def shuffled(items: list[Item], seed: int | None, epoch: int) -> list[Item]:
 
 
 def lay_out(books: Books, found: list[Source], folder: Path, check_stop: Callable[[], None]) -> None:
-    """Copy objects to files; Failure where two cannot both be files. check_stop may raise between them."""
+    """Copy objects to files; Failure where two cannot both be files. check_stop may raise between
+    blocks."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in found:
         check_stop()
@@ -114,7 +113,7 @@ def lay_out(books: Books, found: list[Source], folder: Path, check_stop: Callabl
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with books.read(*source.uri) as stream, path.open("wb") as file:
-                shutil.copyfileobj(stream, file, _BLOCK)
+                copy(stream, file, check_stop)
         except AwsError as error:
             raise Failure(f"ClientError: Data download failed: {error.message}") from None
         except (FileExistsError, NotADirectoryError, IsADirectoryError):

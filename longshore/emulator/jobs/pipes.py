@@ -6,12 +6,15 @@ closes early has ended its epoch.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import json
 import os
 import shutil
+import stat
 import threading
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +48,7 @@ class Pipe:
     ) -> None:
         """path: the FIFOs' without the epoch. broken: told what cannot be sent. augmented: sent instead."""
         self._books = books
-        self._path = path
+        self._name = path.name
         self._sources = sources
         self._gzip = compression == "Gzip"
         self._wraps = wrapper == "RecordIO"
@@ -53,6 +56,10 @@ class Pipe:
         self._augmented = augmented
         self._closed = threading.Event()
         self._broken = broken
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The folder itself, because the container may put a link in its place, or in a FIFO's.
+        self._folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        weakref.finalize(self, os.close, self._folder)
         self._make(0)
         self._thread = threading.Thread(target=self._run, name=f"pipe {path.name}", daemon=True)
 
@@ -66,36 +73,46 @@ class Pipe:
         if self._thread.is_alive():
             self._thread.join(1)
 
-    def _make(self, epoch: int) -> Path:
-        path = self._path.with_name(f"{self._path.name}_{epoch}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.mkfifo(path)
-        path.chmod(0o666)
-        return path
+    def _make(self, epoch: int) -> str:
+        name = f"{self._name}_{epoch}"
+        os.mkfifo(name, dir_fd=self._folder)
+        made = self._open(name, os.O_RDONLY)
+        os.fchmod(made, 0o666)
+        os.close(made)
+        return name
+
+    def _open(self, name: str, how: int) -> int:
+        """Without waiting for the other side; OSError where the container has put something else there."""
+        descriptor = os.open(name, how | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=self._folder)
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is no FIFO", name)
+        return descriptor
 
     def _run(self) -> None:
-        path = self._path.with_name(f"{self._path.name}_0")
+        name = f"{self._name}_0"
         epoch = 0
         try:
-            while (fifo := self._opened(path)) is not None:
+            while (fifo := self._opened(name)) is not None:
                 upcoming = self._make(epoch + 1)
                 try:
                     with fifo:
                         self._feed(fifo, epoch)
                 except BrokenPipeError:
                     pass
-                path.unlink(missing_ok=True)
-                path, epoch = upcoming, epoch + 1
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self._folder)
+                name, epoch = upcoming, epoch + 1
         except Failure as failure:
             self._broken(str(failure))
         except AwsError as error:
             self._broken(f"ClientError: Data download failed: {error.message}")
 
-    def _opened(self, path: Path) -> IO[bytes] | None:
+    def _opened(self, name: str) -> IO[bytes] | None:
         """The FIFO once it has a reader; None where close() comes first, which open() would not see."""
         while not self._closed.is_set():
             try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                descriptor = self._open(name, os.O_WRONLY)
             except OSError as error:
                 if error.errno != errno.ENXIO:  # no reader
                     return None

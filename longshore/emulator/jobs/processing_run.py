@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from longshore import limits
-from longshore.emulator import opt_ml
+from longshore.emulator import confined, opt_ml
 from longshore.emulator.faults import Failure
 from longshore.emulator.jobs import cluster, inputs
 from longshore.emulator.jobs.cluster import Host
@@ -46,7 +46,7 @@ class ProcessingRun(JobRun):
         super().__init__(platform, name, control)
         self._app = self._record["AppSpecification"]
         self._hosts = cluster.hosts_of(self._record["ProcessingResources"]["ClusterConfig"])
-        self._uploads = Uploads(platform.books, self._folder)
+        self._uploads = Uploads(platform.books, self._folder, control.check_closing)
 
     def _run(self) -> None:
         check_image(self._platform, self._app["ImageUri"])
@@ -80,7 +80,10 @@ class ProcessingRun(JobRun):
                 code = outcome.codes[outcome.failed]
                 raise Failure(
                     failure_reason(
-                        self._ml(outcome.failed) / "output/message", code, hosts.launched[outcome.failed]
+                        self._ml(outcome.failed) / "output/message",
+                        self._folder,
+                        code,
+                        hosts.launched[outcome.failed],
                     )
                 )
         self._upload()
@@ -160,7 +163,7 @@ class ProcessingRun(JobRun):
     def _exit_message(self, host: str) -> dict[str, str]:
         """The beginning of /opt/ml/output/message (E3)."""
         try:
-            with (self._ml(host) / "output" / "message").open("rb") as file:
+            with confined.open_file(self._ml(host) / "output" / "message", self._folder) as file:
                 told = file.read(limits.EXIT_MESSAGE_BYTES_MAX).decode(errors="ignore")
         except OSError:
             return {}

@@ -42,7 +42,7 @@ class TrainingRun(JobRun):
         self._hosts = cluster.hosts_of(self._record["ResourceConfig"])
         self._channels = channels.parse(self._record)
         self._metrics = Metrics(self._algorithm.get("MetricDefinitions", []))
-        self._uploads = Uploads(platform.books, self._folder)
+        self._uploads = Uploads(platform.books, self._folder, control.check_closing)
         self._started = time.monotonic()
         self._training_seconds = 0.0
 
@@ -108,6 +108,7 @@ class TrainingRun(JobRun):
             if outcome.failed is not None:
                 self._reason = failure_reason(
                     self._ml_file(outcome.failed, "output/failure"),
+                    self._folder,
                     outcome.codes[outcome.failed],
                     hosts.launched[outcome.failed],
                 )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from longshore.emulator import confined
 from longshore.emulator.books import Books
 from longshore.emulator.faults import AwsError, Failure
 from longshore.emulator.jobs import archives
 from longshore.emulator.s3_uri import S3Uri
+from longshore.emulator.watched import Check, copy
 
 _log = logging.getLogger("longshore.emulator")
 
@@ -21,29 +22,36 @@ _LOOK_SECONDS = 0.5
 
 
 class Uploads:
-    """Writes objects. scratch: a folder for files on their way, on the disk where the objects lie."""
+    """Writes objects.
 
-    def __init__(self, books: Books, scratch: Path) -> None:
+    Args:
+        root: the job's folder, which contains all that is uploaded, and files on their way.
+        check: called between blocks, and may raise.
+    """
+
+    def __init__(self, books: Books, root: Path, check: Check) -> None:
         self._books = books
-        self._scratch = scratch
+        self.root = root
+        self._check = check
 
     def archive(self, folders: Sequence[Path], uri: S3Uri) -> None:
         """What is in the folders, as one tar.gz (D6)."""
         with self._file() as path:
             with path.open("wb") as file:
-                archives.pack(folders, file)
+                archives.pack(folders, file, self.root, self._check)
             self._write(path, uri)
 
     def folder(self, folder: Path, uri: S3Uri) -> None:
         """Each file in the folder, with its path below it as the end of its key."""
-        for path in files(folder):
+        for path in confined.files(folder, self.root):
             self.copy(path, uri.below(str(path.relative_to(folder))))
 
     def copy(self, path: Path, uri: S3Uri) -> None:
         """A file that stays where it is."""
         with self._file() as copied:
             try:
-                shutil.copyfile(path, copied)
+                with confined.open_file(path, self.root) as source, copied.open("wb") as target:
+                    copy(source, target, self._check)
             except OSError as error:
                 raise Failure(
                     f"ClientError: Artifact upload failed: {path.name}: {error.strerror}."
@@ -52,7 +60,7 @@ class Uploads:
 
     @contextlib.contextmanager
     def _file(self) -> Iterator[Path]:
-        with tempfile.NamedTemporaryFile(dir=self._scratch, delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=self.root, delete=False) as file:
             path = Path(file.name)
         try:
             yield path
@@ -66,11 +74,6 @@ class Uploads:
             raise Failure(f"ClientError: Artifact upload failed: {error.message}") from None
 
 
-def files(folder: Path) -> list[Path]:
-    """All files below a folder, without FIFOs and sockets."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
-
-
 class Follower:
     """Uploads a folder's files as they are written: a file once it has not changed between two looks."""
 
@@ -79,7 +82,7 @@ class Follower:
         self._folder = folder
         self._uri = uri
         self._seen: dict[Path, tuple[int, int]] = {}
-        self._uploaded = {path: _stamp(path) for path in files(folder)}  # what was restored is there already
+        self._uploaded = {path: _stamp(path) for path in self._files()}  # what was restored is there already
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow {folder.name}", daemon=True)
 
@@ -104,8 +107,11 @@ class Follower:
             except (Failure, OSError) as error:  # a file that went just now; finish() will tell what lasts
                 _log.debug("%s: %s", self._folder, error)
 
+    def _files(self) -> list[Path]:
+        return confined.files(self._folder, self._uploads.root)
+
     def _look(self, *, also_fresh: bool) -> None:
-        for path in files(self._folder):
+        for path in self._files():
             stamp = _stamp(path)
             if self._uploaded.get(path) != stamp and (also_fresh or self._seen.get(path) == stamp):
                 self._uploads.copy(path, self._uri.below(str(path.relative_to(self._folder))))

@@ -99,7 +99,7 @@ class TransformInstance:
 
     def _start(self, part: Part, folder: Path, stream: str) -> None:
         definition = part.definition
-        opt_ml.fetch_model(self._platform.books, definition, folder / "model")
+        opt_ml.fetch_model(self._platform.books, definition, folder / "model", self._platform.check_running)
         isolated = self._model.get("EnableNetworkIsolation", False)
         container = Container(
             image=definition["Image"],
