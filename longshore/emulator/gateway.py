@@ -63,7 +63,7 @@ class Gateway:
                 self._told = str(error)
             return
         front = Front(self._platform, for_containers=True)
-        self._server.wsgi_app = Guard(front, gateway.address, self._platform.port)
+        self._server.wsgi_app = Guard(front, gateway.address, self._platform.port, has_pages=False)
         threading.Thread(target=self._server.serve, name="gateway", daemon=True).start()
         self._hosts[engine.name] = gateway.address
 

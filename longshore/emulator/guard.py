@@ -48,9 +48,11 @@ class Guard:
         host: the name or address under which the server answers. 127.0.0.1 includes localhost and names below
             it, which S3's clients put a bucket's name before.
         port: the server's.
+        has_pages: whether the user's pages are here; containers must not reach them.
     """
 
-    def __init__(self, application: Application, host: str, port: int) -> None:
+    def __init__(self, application: Application, host: str, port: int, *, has_pages: bool = True) -> None:
+        self._has_pages = has_pages
         self._application = application
         self._address = f"http://{host}:{port}"
         self._hosts = {host, "localhost"} if host == "127.0.0.1" else {host}
@@ -77,6 +79,8 @@ class Guard:
 
     def _refusal(self, environ: Environ) -> AwsError | None:
         reason = environ[REFUSAL] or self._wrong_host(environ) or self._wrong_page(environ)
+        if not self._has_pages and environ["PATH_INFO"].startswith(PAGES):
+            reason = "The emulator's pages are its user's. Containers may not use them."
         if reason:
             return AwsError("AccessDeniedException", reason, 403)
         if _MOTO_API.fullmatch(environ["PATH_INFO"]):

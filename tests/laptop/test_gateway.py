@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -17,7 +18,7 @@ from tests.support import docker
 from tests.support.emulator import JOBS, ROLE, EmulatorProcess
 from tests.support.engines import left_behind
 from tests.support.jobs import archive, channel, train
-from tests.support.server import CHECKOUT, environment
+from tests.support.server import CHECKOUT, PATIENCE, environment
 
 _MISSING = docker.missing()
 pytestmark = pytest.mark.skipif(_MISSING is not None, reason=f"Docker: {_MISSING}")
@@ -109,6 +110,82 @@ def test_a_container_has_nothing_run_on_this_machine(emulator: EmulatorProcess, 
     for status, said in (refused, also):
         assert status == 403 and "A container may not have host:/bin/true run" in said
     assert listed[0] == 200 and name not in listed[1]
+
+
+def test_a_container_starts_nothing_that_a_user_has_prepared(emulator: EmulatorProcess, name: str) -> None:
+    """Its model's data is in S3, where the container may write."""
+    user = emulator.client("sagemaker")
+    user.create_model(
+        ModelName=name,
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": "host:/bin/true"},
+    )
+    variant = {
+        "VariantName": "v",
+        "ModelName": name,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    user.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    job = {
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{name}/in"}}
+        },
+        "TransformOutput": {"S3OutputPath": f"s3://{name}/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    found = answers(
+        emulator,
+        name,
+        sagemaker("CreateEndpoint", EndpointName=name, EndpointConfigName=name),
+        sagemaker("UpdateEndpoint", EndpointName=name, EndpointConfigName=name),
+        sagemaker("CreateEndpointConfig", EndpointConfigName=f"{name}-2", ProductionVariants=[variant]),
+        sagemaker("CreateTransformJob", TransformJobName=name, ModelName=name, **job),
+        sagemaker("DescribeModel", ModelName=name),
+    )
+    for status, said in found[:-1]:
+        assert status == 403 and "A container may not have host:/bin/true run" in said
+    assert found[-1][0] == 200
+    user.delete_endpoint_config(EndpointConfigName=name)
+    user.delete_model(ModelName=name)
+
+
+def test_a_container_reaches_nothing_that_is_the_users(emulator: EmulatorProcess, name: str) -> None:
+    """Neither the page and what it does, nor moto's own interface; and by the gateway's address alone."""
+    plain = {"service": "s3"}
+    host = {"headers": {"Host": f"127.0.0.1:{emulator.address.rpartition(':')[2]}"}}
+    origin = {"headers": {"Origin": "http://evil.example"}}
+    found = answers(
+        emulator,
+        name,
+        {**plain, "path": "/_longshore/overview"},
+        {**plain, "path": "/_longshore/invoke", "body": "{}"},
+        {**plain, "path": f"/_longshore/interrupt?job={name}", "body": "{}"},
+        {**plain, "path": "/moto-api/reset", "body": "{}"},
+        {**IDENTITY, **host},
+        {**IDENTITY, **origin},
+        IDENTITY,
+    )
+    assert [status for status, _ in found] == [403, 403, 403, 404, 403, 403, 200], found
+
+
+def test_processes_of_this_machine_are_not_containers(emulator: EmulatorProcess, name: str) -> None:
+    """Whoever runs them: their connections to the gateway come from its own address."""
+    assert answers(emulator, name, IDENTITY)[0][0] == 200
+    address = gateway(emulator)
+    for source in (address.removeprefix("http://").partition(":")[0], "127.0.0.1", ""):
+        host, _, port = address.removeprefix("http://").partition(":")
+        connection = http.client.HTTPConnection(
+            host, int(port), timeout=PATIENCE, source_address=(source, 0) if source else None
+        )
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            assert answer.status == 403 and b"Only the emulator's own containers" in answer.read()
+        except TimeoutError:
+            assert source == "127.0.0.1"  # the kernel sends nothing from there to another interface
+        finally:
+            connection.close()
 
 
 def test_other_containers_are_not_answered(emulator: EmulatorProcess, name: str) -> None:
