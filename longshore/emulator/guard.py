@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from longshore.emulator.aws_protocols import Protocol, protocol
 from longshore.emulator.bodies import BLOCK
+from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError
 
 # The emulator's own pages are below; S3 has no bucket of this name, because of its underscore.
@@ -22,8 +24,7 @@ PAGES = "/_longshore/"
 # Set by the server: cheroot's request, and why its client is refused (None if it is not).
 REQUEST, REFUSAL = "longshore.request", "longshore.refusal"
 
-# moto's own interface, which shows and erases everything.
-_MOTO_API = re.compile(r"/moto-api(/.*)?")
+_JSON: tuple[Protocol, ...] = ("json", "rest-json", "rpc-v2-cbor")
 _BUCKET_HOST = re.compile(r"[a-z0-9.-]+\.localhost")
 _READ_MAX = 1 << 20  # bytes of a refused body: small ones are read, for the client to read the answer
 # Documents among S3's objects get an origin of their own, from which their scripts reach nothing here.
@@ -68,24 +69,16 @@ class Guard:
         if error is None:
             return self._application(environ, start)
         _end(environ)
-        as_xml = "/s3/" in environ.get("HTTP_AUTHORIZATION", "")
-        body = error.xml() if as_xml else error.body()
-        content_type = "application/xml" if as_xml else "application/json"  # which browsers show
-        start(
-            error.status_line,
-            [("Content-Type", content_type), ("Content-Length", str(len(body))), *error.headers()],
-        )
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return refuse(error, environ, start)
 
     def _refusal(self, environ: Environ) -> AwsError | None:
         reason = environ[REFUSAL] or self._wrong_host(environ) or self._wrong_page(environ)
         if not self._has_pages and environ["PATH_INFO"].startswith(PAGES):
             reason = "The emulator's pages are its user's. Containers may not use them."
-        if reason:
-            return AwsError("AccessDeniedException", reason, 403)
-        if _MOTO_API.fullmatch(environ["PATH_INFO"]):
-            return AwsError("UnknownOperationException", "The emulator has no /moto-api/.", 404)
-        return None
+        if not reason:
+            return None
+        code = "AccessDeniedException" if protocol(environ) in _JSON else "AccessDenied"
+        return AwsError(code, reason, 403)
 
     def _wrong_host(self, environ: Environ) -> str | None:
         given = environ.get("HTTP_HOST", "")
