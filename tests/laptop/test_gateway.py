@@ -166,7 +166,7 @@ def test_a_container_reaches_nothing_that_is_the_users(emulator: EmulatorProcess
         {**IDENTITY, **origin},
         IDENTITY,
     )
-    assert [status for status, _ in found] == [403, 403, 403, 404, 403, 403, 200], found
+    assert [status for status, _ in found] == [403, 403, 403, 501, 403, 403, 200], found
 
 
 def test_processes_of_this_machine_are_not_containers(emulator: EmulatorProcess, name: str) -> None:
