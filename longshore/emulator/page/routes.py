@@ -1,7 +1,7 @@
 """The page's paths, and who may ask for them.
 
-guard.py refuses requests of other origins. A handler that changes something also requires JSON, which pages of
-other origins cannot send without a preflight request.
+guard.py refuses requests of other origins. A handler that changes something also requires JSON, which pages
+of other origins cannot send without a preflight request.
 """
 
 from __future__ import annotations
