@@ -51,6 +51,7 @@ ASYNC_TIMEOUT_SECONDS = 900
 ASYNC_TTL_SECONDS_RANGE = (60, 21600)  # B6: RequestTTLSeconds
 ASYNC_INLINE_BYTES_MAX = 128_000  # B6: of a Body, in the place of an InputLocation
 ASYNC_NOTICE_BYTES_MAX = 128 * 1024  # B6: of an answer that a notice holds
+ASYNC_ANSWER_HEADER_BYTES_MAX = 4096  # B6: all header lines of the container's answer
 ASYNC_CONCURRENCY_RANGE = (1, 1000)  # B6: MaxConcurrentInvocationsPerInstance
 SERVERLESS_MEMORY_MB = tuple(range(1024, 6144 + 1, 1024))  # B7
 SERVERLESS_CONCURRENCY_RANGE = (1, 200)  # B7

@@ -1,4 +1,4 @@
-"""All workers kept busy for a while, and what is asked meanwhile."""
+"""Requests that keep all workers busy, and /ping and /metrics meanwhile."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _CONNECTIONS = 64
 _PAUSE_SECONDS = 0.02  # between two pings
-# What has been sent may not have been read: the first ping may still be before it, the second is not.
+# Sent requests may not have been read yet: the first ping may overtake them, the second does not.
 _PINGS_AT_LEAST = 2
 
 
 @dataclass(frozen=True)
 class Work:
-    """answers: to the valid payload, sent on so many connections. pings, metrics: asked meanwhile."""
+    """The answers to the valid payload on so many connections, and those to /ping and /metrics meanwhile."""
 
     connections: int
     answers: list[Exchange]
@@ -30,10 +30,13 @@ class Work:
 
 
 def busy(session: Session) -> Work:
-    """Send the valid payload again and again for as long as the options say. NotTried without one.
+    """Send the valid payload again and again for `options.busy` seconds.
 
-    That time begins, and /ping is asked, when every connection's first request has been sent, or could not be
-    within the options' patience: before, the container may have had nothing to do yet.
+    They start, like the pings, once each connection has sent its first request or timed out; before, the
+    container may be idle.
+
+    Raises:
+        NotTried: There is no valid payload.
     """
     payload = session.valid()
     client = session.client

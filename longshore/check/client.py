@@ -1,7 +1,6 @@
-"""HTTP as SageMaker's side of it: whatever comes of a request is an Exchange.
+"""The HTTP client: every request results in an Exchange.
 
-Over sockets, because much of what is asked no library would send: a body in odd chunks, half a request, two
-at once.
+It uses sockets, because no library sends odd chunks, half a request, or two at once.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from urllib.parse import urlsplit
 from longshore import limits
 from longshore.check.exchange import BROKE_OFF, Exchange, excerpt, size_of, unanswered
 
-_KEPT = 16 * 2**20  # bytes of a body that are kept
+_KEPT = 16 * 2**20  # bytes of a body that are stored
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a container answers. prefix: what stands before /ping and /invocations; '' for a container."""
+    """A container's address. prefix: Path in front of /ping and /invocations, usually empty."""
 
     host: str
     port: int
@@ -34,7 +33,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Of an http(s) URL; ValueError where it is none, or has no host or no valid port."""
+        """Parse an http(s) URL. Raises ValueError for others, and without a host or a valid port."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
             raise ValueError(f"{parts.scheme} is neither http nor https")
@@ -45,7 +44,7 @@ class Address:
 
 
 class Connection:
-    """One connection. Its methods raise OSError, or http.client's exceptions, as they come."""
+    """One connection. Its methods raise OSError and http.client's exceptions."""
 
     def __init__(self, address: Address, timeout: float) -> None:
         self._address = address
@@ -70,7 +69,7 @@ class Connection:
         self.socket.sendall(data)
 
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> bytes:
-        """The head of a request, to be followed by its body."""
+        """Return the request line and the headers."""
         lines = [f"{method} {self._address.prefix}{path} HTTP/1.1", f"Host: {self._address.host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -83,11 +82,18 @@ class Connection:
         timeout: float,
         stream_seconds: float = limits.STREAM_SECONDS,
     ) -> Exchange:
-        """Read one answer. begun: when the request was, on the monotonic clock. timeout: seconds for all of
-        it; a chunked one has so many between two chunks, and stream_seconds in all (B1)."""
+        """Read one answer.
+
+        Args:
+            begun: Start of the request, on the monotonic clock.
+            timeout: Seconds for the answer; between two chunks for a chunked one.
+            stream_seconds: Seconds for a chunked answer (B1).
+        """
         response = http.client.HTTPResponse(self.socket, method=method)
         response.begin()
-        headers = {name.lower(): value for name, value in response.getheaders()}
+        lines = response.getheaders()
+        headers = {name.lower(): value for name, value in lines}
+        header_bytes = sum(len(f"{name}: {value}\r\n") for name, value in lines)
         chunked = bool(response.chunked)
         longest = stream_seconds if chunked else timeout
         parts, kept, failure, late = [], 0, "", False
@@ -108,14 +114,18 @@ class Connection:
             failure = BROKE_OFF
         status = None if failure else response.status
         seconds = time.monotonic() - begun
-        return Exchange(request, status, headers, b"".join(parts), seconds, failure, chunked, late)
+        body = b"".join(parts)
+        return Exchange(request, status, headers, body, seconds, failure, chunked, late, header_bytes)
 
 
 def _accepted_after(connected: socket.socket, waited: float) -> float:
-    """Seconds until the other side took a connection; waited: until this process went on.
+    """Return the seconds that the other side took to accept a connection.
 
-    The two differ where this machine is busy, by as long as this process waits for a processor. Linux knows
-    how long the handshake took, where it asked once. A full backlog makes it ask again, a second later.
+    On a busy machine this process waits longer than that, for a processor. Linux measures the handshake if
+    it sent one SYN; with a full backlog it sends another one a second later.
+
+    Args:
+        waited: Seconds that this process waited.
     """
     if not sys.platform.startswith("linux"):
         return waited
@@ -126,8 +136,7 @@ def _accepted_after(connected: socket.socket, waited: float) -> float:
 
 
 class Client:
-    """Sends requests to one container, each on a connection of its own, and remembers its refusals and
-    failures."""
+    """Sends requests to one container, each on its own connection, and stores the errors."""
 
     def __init__(
         self,
@@ -136,8 +145,7 @@ class Client:
         errors: list[Exchange] | None = None,
         stream_seconds: float = limits.STREAM_SECONDS,
     ) -> None:
-        """patience: seconds after which no answer counts as none, where a request does not say otherwise.
-        stream_seconds: how long a streamed answer may take."""
+        """patience: Default seconds to wait for an answer. stream_seconds: The same for a streamed answer."""
         self.address = address
         self.patience = patience
         self.stream_seconds = stream_seconds
@@ -160,7 +168,7 @@ class Client:
         timeout: float | None = None,
         sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
-        """POST /invocations. chunks: sent instead of the body, chunked and without a length."""
+        """POST /invocations. chunks: Sent instead of the body, without a Content-Length."""
         named = {} if content_type is None else {"Content-Type": content_type}
         all_headers = {**named, **(headers or {})}
         return self.send("POST", path, all_headers, body, chunks=chunks, timeout=timeout, sent=sent)
@@ -176,9 +184,9 @@ class Client:
         timeout: float | None = None,
         sent: Callable[[], object] = lambda: None,
     ) -> Exchange:
-        """One request and its answer, whatever comes: never raises for what the network does.
+        """Send a request and read the answer. Never raises for network errors.
 
-        sent: called once all of the request has been sent; never where it could not be.
+        sent: Called once the whole request is sent.
         """
         patience = self.patience if timeout is None else timeout
         all_headers = {"Connection": "close", **(headers or {})}
@@ -202,7 +210,7 @@ class Client:
                     all_sent = True
                     sent()
                 except (BrokenPipeError, ConnectionResetError):
-                    pass  # it may have answered before it had read all
+                    pass  # it may have answered before it read the whole body
                 exchange = connection.answer(request, method, begun, patience, self.stream_seconds)
         except (OSError, http.client.HTTPException) as error:
             exchange = unanswered(request, error, begun, patience, sent=all_sent)
@@ -214,9 +222,9 @@ class Client:
         return exchange
 
     def raw(self, data: bytes, timeout: float | None = None, *, half_close: bool = False) -> bytes:
-        """All that comes back for these bytes until the connection is closed, or nothing more comes in time.
+        """Send bytes, and return all that comes back until the connection is closed or the time is over.
 
-        half_close: say after them that no more will come, so that nobody waits for more.
+        half_close: Close the sending side after them.
         """
         got = b""
         with contextlib.suppress(OSError), self.connect(timeout) as connection:

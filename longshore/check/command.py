@@ -14,16 +14,18 @@ from types import FrameType
 import click
 
 from longshore import limits
+from longshore.check import layout
 from longshore.check.client import Address, Client
 from longshore.check.options import TRAINING_SECONDS, Options
 from longshore.check.payloads import Payload, content_type_of
-from longshore.check.rule import Rule
+from longshore.check.rule import Group, Rule
 from longshore.check.runner import Result, run
-from longshore.check.session import Session
+from longshore.check.session import NO_MODEL, Session
 from longshore.engines.base import HOST_PREFIX, Engine
 from longshore.errors import UserError
 
 COULD_NOT_RUN = 3
+_WITHOUT_A_MODEL = (Group.IMAGE, Group.TRAINING, Group.PROCESSING)
 _WIDTH = 160  # columns where the output is no terminal
 
 
@@ -44,7 +46,8 @@ _WIDTH = 160  # columns where the output is no terminal
 @click.option(
     "--training",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder laid out as /opt/ml/input; a project's local_test/test_dir/input unless given.",
+    help="A folder with a folder per channel, or one laid out as /opt/ml/input; defaults to a project's "
+    "local_test/test_dir/input.",
 )
 @click.option(
     "--env", "variables", multiple=True, metavar="NAME=VALUE", help="A variable for every container."
@@ -85,8 +88,8 @@ def check(
 ) -> int:
     """Play SageMaker against an image, a project or a URL, and report rule by rule.
 
-    The exit code is 0 where no error failed (warnings and notes may have), 1 where one did, 2 for a malformed
-    command line, 3 where nothing could be tried.
+    The exit code is 0 if no error failed (warnings and notes may have), 1 if one did, 2 for a malformed
+    command line, 3 if nothing could be tried.
     """
     from rich.console import Console
 
@@ -107,9 +110,10 @@ def check(
         raise click.UsageError("--json and --junit cannot both be standard output: name a file for one.")
     for file in (json_file, junit_file):
         _make_sure_of(file)
-    if training is not None and not any((training / name).is_dir() for name in ("config", "data")):
+    if training is not None and (wrong := layout.wrong_input(training)):
         raise click.BadParameter(
-            f"'{training}' has neither config nor data: give a folder laid out as /opt/ml/input.",
+            f"{wrong}: give a folder with a folder per channel (DIR/CHANNEL/FILE), or one laid out as "
+            "/opt/ml/input (DIR/data/CHANNEL/FILE, DIR/config/hyperparameters.json).",
             param_hint="--training",
         )
     options = Options(
@@ -125,6 +129,8 @@ def check(
     with _ends_like_ctrl_c(), Session(engine, name, options) as session:
         if model is not None:
             session.model()  # a UserError here, and not a reason at each rule, where it cannot be unpacked
+        if session.needs_a_model() and any(rule.group not in _WITHOUT_A_MODEL for rule in rules):
+            click.echo(f"{target}: {NO_MODEL}. Rules that need one are not tried.", err=True)
         results = _with_progress(session, rules)
     seconds = time.monotonic() - begun
     if json_file != "-":

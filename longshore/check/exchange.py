@@ -1,4 +1,4 @@
-"""A request and what came of it, kept as it was for the evidence, and said as a person would."""
+"""A request and its answer, kept as evidence."""
 
 from __future__ import annotations
 
@@ -8,26 +8,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 BROKE_OFF = "the answer broke off before its end"
+CLOSED_WHILE_SENDING = "the connection was closed while the body was being sent"
 _EXCERPT = 160  # characters of a body that are shown
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and what came of it.
+    """A request and its answer.
 
-    request: as a person would say it. status: None where no whole answer came; then failure says what came
-    instead, and headers and body hold what there was of it. seconds: from the first byte sent to the last one
-    read. chunked: whether the answer was. late: whether it was given up because the time for it was over.
+    Attributes:
+        request: Describes the request.
+        status: None if no complete answer came.
+        headers: Of the answer, with names in lower case.
+        failure: What came instead of a complete answer.
+        seconds: From the first byte sent to the last one received.
+        chunked: Whether the answer was chunked.
+        late: Whether the time for the answer was over.
+        header_bytes: The size of the answer's header lines.
     """
 
     request: str
     status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     seconds: float = 0.0
     failure: str = ""
     chunked: bool = False
     late: bool = False
+    header_bytes: int = 0
 
     @property
     def ok(self) -> bool:
@@ -35,7 +43,7 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether it was the caller's fault, as the container sees it."""
+        """Whether the status is 4xx."""
         return self.status is not None and 400 <= self.status < 500
 
     @property
@@ -54,13 +62,13 @@ class Exchange:
 
 
 def excerpt(text: str, longest: int = _EXCERPT) -> str:
-    """The text on one line, cut to a length that a person reads."""
+    """Return the text on one line, cut to a readable length."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def size_of(count: int) -> str:
-    """A number of bytes as one says it."""
+    """Return a number of bytes with a unit."""
     for unit, name in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
         if count >= unit:
             return f"{count / unit:.4g} {name}"
@@ -70,8 +78,13 @@ def size_of(count: int) -> str:
 def unanswered(
     request: str, error: Exception, begun: float, patience: float, *, sent: bool = True
 ) -> Exchange:
-    """What this error made of a request. begun: when that was, on the monotonic clock. patience: seconds
-    an answer had. sent: whether all of the request had been."""
+    """Return the Exchange of a request that raised an error.
+
+    Args:
+        begun: Start of the request, on the monotonic clock.
+        patience: Seconds that the answer had.
+        sent: Whether the whole request was sent.
+    """
     return Exchange(
         request,
         None,
@@ -87,11 +100,7 @@ def _failure(error: Exception, patience: float, sent: bool) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {patience:g} s"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
-        return (
-            "the connection was closed without an answer"
-            if sent
-            else "the connection was closed while the body was being sent"
-        )
+        return "the connection was closed without an answer" if sent else CLOSED_WHILE_SENDING
     if isinstance(error, http.client.HTTPException):
-        return f"no HTTP came back: {error!r}"
+        return f"the answer is not HTTP: {error!r}"
     return f"no connection: {error}"

@@ -1,8 +1,7 @@
-"""Requests in flight, then a signal: what becomes of them and of a container of their own (A3, A10, A11, B1).
+"""Requests in flight when a signal comes, on a container of their own (A3, A10, A11, B1).
 
-In flight means two things. What is half sent is with whoever reads requests, for as long as the other half
-is held back: no timing decides whether it is there when the signal comes. What callers ask again and again is
-with the workers, of which there is always one that has something to do.
+There are two kinds. Requests of which half is sent occupy whatever reads requests until the other half comes,
+so no timing decides whether they are in flight. Callers that send request after request keep a worker busy.
 """
 
 from __future__ import annotations
@@ -26,8 +25,11 @@ _LEAVE_SECONDS = 0.5  # how long a server may take to say 100 Continue
 
 
 def once_alone(session: Session, name: str, watch: Callable[[Server], T]) -> T:
-    """What was seen of a container that only this asks, started as usual; seen once for all rules that use
-    the name. NotTried where there is none."""
+    """Start a container as usual, watch it, and return the result, once per name.
+
+    Raises:
+        NotTried: The container does not start.
+    """
 
     def look() -> T:
         session.base()
@@ -43,11 +45,11 @@ def once_alone(session: Session, name: str, watch: Callable[[Server], T]) -> T:
 
 
 class HalfSent:
-    """Requests of which half is sent; leave a with block to close their connections."""
+    """Requests of which half is sent; a context manager that closes their connections."""
 
     def __init__(self, client: Client, payload: Payload, count: int) -> None:
-        """OSError where the container takes no connections."""
-        half = len(payload.body) // 2  # so that one byte at least is left for later
+        """Raises OSError if the container accepts no connections."""
+        half = len(payload.body) // 2  # so that at least one byte is left
         self._rest = payload.body[half:]
         self._begun: list[tuple[Connection, float]] = []
         named = {
@@ -73,7 +75,7 @@ class HalfSent:
         self._held.close()
 
     def finish(self, patience: float) -> list[Exchange]:
-        """Send the other halves: what comes for each, within so many seconds."""
+        """Send the other halves, and return the answers. patience: Seconds for each."""
         return [self._finish(connection, begun, patience) for connection, begun in self._begun]
 
     def _finish(self, connection: Connection, begun: float, patience: float) -> Exchange:
@@ -88,7 +90,7 @@ class HalfSent:
 
 
 def _wait_for_leave(connection: Connection) -> None:
-    """Until 100 Continue says that the request is being read; without it, a little."""
+    """Wait for 100 Continue, which shows that the request is being read, but not for long."""
     usual = connection.socket.gettimeout()
     connection.socket.settimeout(_LEAVE_SECONDS)
     with contextlib.suppress(OSError):
@@ -103,8 +105,10 @@ def _wait_for_leave(connection: Connection) -> None:
 
 @contextlib.contextmanager
 def callers(session: Session, client: Client, payload: Payload, count: int) -> Iterator[list[Exchange]]:
-    """So many callers ask again and again. The block begins when there are as many answers; at its end each
-    asks once more, and has its last answer. Yields all answers, as they come."""
+    """Run callers that send request after request, and yield the growing list of answers.
+
+    The block starts once there are as many answers as callers. At its end each caller sends one more request.
+    """
     answers: list[Exchange] = []
     stop = threading.Event()
 

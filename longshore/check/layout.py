@@ -1,4 +1,4 @@
-"""Folders laid out as SageMaker lays out /opt/ml: a model to serve, and the inputs of a training job."""
+"""Folders as in /opt/ml: a model to serve, and the inputs of a training job."""
 
 from __future__ import annotations
 
@@ -13,9 +13,26 @@ from typing import Any
 from longshore.common.tar import tarfile
 from longshore.errors import UserError
 
+# What SageMaker writes today.
+_RESOURCES = {
+    "current_host": "algo-1",
+    "current_instance_type": "ml.m5.large",
+    "current_group_name": "homogeneousCluster",
+    "hosts": ["algo-1"],
+    "instance_groups": [
+        {"instance_group_name": "homogeneousCluster", "instance_type": "ml.m5.large", "hosts": ["algo-1"]}
+    ],
+    "network_interface_name": "eth0",
+}
+_CHANNEL = {
+    "TrainingInputMode": "File",
+    "S3DistributionType": "FullyReplicated",
+    "RecordWrapperType": "None",
+}
+
 
 def open_to_all(folder: Path) -> None:
-    """Whoever the container runs as may read it all, and write."""
+    """Make a folder readable and writable for any user."""
     folder.chmod(0o777)
     for path in folder.rglob("*"):
         if not path.is_symlink():
@@ -23,7 +40,7 @@ def open_to_all(folder: Path) -> None:
 
 
 def readable(folder: Path) -> None:
-    """Whoever the container runs as may read it all."""
+    """Make a folder readable for any user."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         if not path.is_symlink():
@@ -31,18 +48,17 @@ def readable(folder: Path) -> None:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether there is nothing in it but what keeps it in a repository."""
+    """Whether a folder has nothing in it but a .gitignore."""
     return not folder.is_dir() or not any(path.name != ".gitignore" for path in folder.iterdir())
 
 
 def links(folder: Path) -> list[str]:
-    """The symbolic links in it, by their paths there."""
+    """Return the relative paths of the symbolic links in a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink())
 
 
 def model(source: Path, target: Path) -> Path:
-    """A copy of a model's folder, or what is in its archive, as SageMaker puts it into /opt/ml/model
-    (A17)."""
+    """Copy a model's folder, or unpack its archive, as SageMaker does for /opt/ml/model (A17)."""
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns(".gitignore"), symlinks=True)
     else:
@@ -60,7 +76,7 @@ def model(source: Path, target: Path) -> Path:
 
 
 def broken(source: Path, target: Path) -> Path:
-    """The same files with noise in them."""
+    """Copy a model's folder, with noise in every file."""
     shutil.copytree(source, target, symlinks=True)
     for path in target.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -70,13 +86,44 @@ def broken(source: Path, target: Path) -> Path:
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Each file's size and time of change, by its path: equal where nothing was written."""
+    """Return the size and modification time of each file, by relative path."""
     found = {}
     for path in sorted(folder.rglob("*")):
         status = path.lstat()
         is_folder = path.is_dir() and not path.is_symlink()
         found[os.fspath(path.relative_to(folder))] = (0 if is_folder else status.st_size, status.st_mtime_ns)
     return found
+
+
+def is_input(folder: Path) -> bool:
+    """Whether a folder is laid out as /opt/ml/input: with config or data in it."""
+    return any((folder / name).is_dir() for name in ("config", "data"))
+
+
+def wrong_input(folder: Path) -> str | None:
+    """Return what is wrong with a folder that was given as the inputs of a job; None if it can be used."""
+    data = folder / "data" if is_input(folder) else folder
+    if channel_folders(data) or (folder / "config" / "inputdataconfig.json").is_file():
+        return None
+    if data != folder and (not data.is_dir() or is_empty(data)):
+        return None  # a job without channels
+    return f"'{data}' has no folder for a channel"
+
+
+def channel_folders(folder: Path) -> list[str]:
+    """Return the names of the folders that can be channels of a training job."""
+    if not folder.is_dir():
+        return []
+    found = (path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(name for name in found if not name.startswith((".", "__")))
+
+
+def described_channels(inputs: Path) -> dict[str, Any]:
+    """Return inputdataconfig.json of an /opt/ml/input; if it is missing, a File channel per data folder."""
+    file = inputs / "config" / "inputdataconfig.json"
+    if file.is_file():
+        return read(file)
+    return {name: dict(_CHANNEL) for name in channel_folders(inputs / "data")}
 
 
 def training(
@@ -89,15 +136,24 @@ def training(
     data: bool = True,
     checkpoints: Path | None = None,
 ) -> Path:
-    """An /opt/ml for a training job: input/ of the source, and empty folders for what it writes (D2 to D6).
+    """Create an /opt/ml for a training job: the source's inputs, and folders for the outputs (D2 to D6).
 
-    hyperparameters, resources, channels: what is in their files instead; channels: merged into each channel's
-    description. data: False leaves the channels' folders out. checkpoints: what is in checkpoints/.
+    Args:
+        source: Laid out as /opt/ml/input, or a folder of channels.
+        hyperparameters: Added to hyperparameters.json.
+        resources: Added to resourceconfig.json.
+        channels: Added to the description of each channel.
+        data: Whether the channels are there.
+        checkpoints: Copied to checkpoints/.
     """
     inputs = target / "input"
     if source is None:
         (inputs / "config").mkdir(parents=True)
         (inputs / "data").mkdir()
+    elif not is_input(source):
+        inputs.mkdir()
+        if data:
+            shutil.copytree(source, inputs / "data")
     else:
         ignore = None if data else shutil.ignore_patterns("data")
         shutil.copytree(source, inputs, ignore=ignore)
@@ -107,11 +163,8 @@ def training(
     write(
         config / "hyperparameters.json", {**read(config / "hyperparameters.json"), **(hyperparameters or {})}
     )
-    usual = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
-    write(config / "resourceconfig.json", {**usual, **(resources or {})})
-    described = read(config / "inputdataconfig.json")
-    if not data:
-        described = {}
+    write(config / "resourceconfig.json", {**_RESOURCES, **(resources or {})})
+    described = described_channels(inputs) if data else {}
     write(config / "inputdataconfig.json", {k: {**v, **(channels or {})} for k, v in described.items()})
     for name in ("model", "output", "output/data", "checkpoints"):
         (target / name).mkdir(exist_ok=True)
@@ -122,14 +175,14 @@ def training(
 
 
 def read(file: Path) -> dict[str, Any]:
-    """What a JSON file holds; nothing where it is not there."""
+    """Return the object in a JSON file; an empty one if there is no file."""
     if not file.is_file():
         return {}
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(
-            str(file), f"it is no JSON: {error}.", "Mend it, or name another folder: --training."
+            str(file), f"it is not JSON: {error}.", "Correct it, or give another folder with --training."
         ) from None
     return value if isinstance(value, dict) else {}
 

@@ -1,4 +1,4 @@
-"""What is made once, when it is first asked for, by whichever thread."""
+"""Values that are made once, on first use, by any thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Once(Generic[T]):
-    """Made when it is first asked for; the reason it could not be made is kept as well."""
+    """A value that is made on first use; if that raises NotTried, every use does."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

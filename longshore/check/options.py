@@ -1,4 +1,4 @@
-"""What a check is told of its target."""
+"""The options of a check."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ TRAINING_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Options:
-    """What the user says of the target, and how long is waited for what.
+    """The options of a check. The limits that are not described are SageMaker's own.
 
-    payload: one the model answers. model: a folder or model.tar.gz for /opt/ml/model. training: a folder laid
-    out as /opt/ml/input. environment: variables every container gets. patience: seconds after which no answer
-    counts as none. busy: seconds for which all workers are kept busy. settle: seconds until a container
-    without its model must have said so. training_seconds: how long a training or processing job may take. The
-    others are SageMaker's own limits.
+    Attributes:
+        payload: A request that the model answers.
+        model: A folder or model.tar.gz for /opt/ml/model.
+        training: A folder of channels, or one laid out as /opt/ml/input.
+        environment: Variables for every container.
+        patience: Seconds to wait for an answer.
+        busy: Seconds to keep all workers busy.
+        settle: Seconds that a container may take to change its state.
+        training_seconds: How long a training or processing job may take.
     """
 
     payload: Payload | None = None

@@ -13,7 +13,7 @@ END = "<!-- the end of the rules -->"
 
 
 def tables() -> str:
-    """A table for each group, in Markdown."""
+    """Return a Markdown table for each group."""
     parts = []
     for group in Group:
         rows = [
@@ -28,7 +28,7 @@ def tables() -> str:
 
 
 def rewritten(page: str) -> str:
-    """The page with its tables as they must be. ValueError where it has no place for them."""
+    """Return the page with new tables. Raises ValueError if it has no place for them."""
     before, _, rest = page.partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:

@@ -1,4 +1,4 @@
-"""What is sent: a body the model answers, found or guessed, and bodies that no model can make sense of."""
+"""Request bodies: one that the model answers, found or guessed, and malformed ones."""
 
 from __future__ import annotations
 
@@ -26,8 +26,12 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Payload:
-    """A body and its type. origin: where it comes from, for the report; guessed: whether nobody said it was
-    valid."""
+    """A body and its type.
+
+    Attributes:
+        origin: Where it comes from, for the report.
+        guessed: Whether nobody said that it is valid.
+    """
 
     body: bytes
     content_type: str
@@ -36,12 +40,12 @@ class Payload:
 
 
 def content_type_of(file: Path) -> str:
-    """What a file's name says of its type; application/octet-stream where it says nothing."""
+    """Return the media type for a file's name; application/octet-stream if it is unknown."""
     return _TYPES.get(file.suffix.lower(), "application/octet-stream")
 
 
 def of_project(project: Path) -> list[Payload]:
-    """local_test/payload.* of a project, CSV first."""
+    """Return a project's local_test/payload.* files, CSV first."""
     files = sorted((project / "local_test").glob("payload.*"), key=lambda file: (file.suffix != ".csv", file))
     return [
         Payload(file.read_bytes(), content_type_of(file), f"local_test/{file.name}")
@@ -51,7 +55,7 @@ def of_project(project: Path) -> list[Payload]:
 
 
 def guesses() -> list[Payload]:
-    """Bodies that many models take: one to thirty numbers as CSV, and the usual shapes of JSON."""
+    """Return bodies that many models take: 1 to 30 numbers as CSV, and common forms of JSON."""
     found = []
     for count in (4, 1, 2, 3, 5, 8, 10, 13, 30):
         row = [round(1 + n / 10, 1) for n in range(count)]
@@ -68,7 +72,7 @@ def guesses() -> list[Payload]:
     return found
 
 
-# Malformed on purpose, by type: none of them means anything as what it says it is.
+# Malformed bodies by media type. None holds HTML: a server may quote them in its error.
 MALFORMED: dict[str, tuple[tuple[str, bytes], ...]] = {
     CSV: (
         ("text where numbers belong", b"not,a,number,at-all\n"),
@@ -81,7 +85,7 @@ MALFORMED: dict[str, tuple[tuple[str, bytes], ...]] = {
     ),
     JSON: (
         ("cut off", b'{"instances": [[1, 2'),
-        ("no JSON at all", b"<html></html>"),
+        ("no JSON at all", b"this is no JSON"),
         ("no UTF-8", b'{"instances": "\xff\xfe"}'),
         ("null", b"null"),
         ("a bare number", b"42"),
@@ -102,15 +106,3 @@ MALFORMED: dict[str, tuple[tuple[str, bytes], ...]] = {
         ("a part that never ends", b"--x\r\nContent-Disposition: form-data\r\n"),
     ),
 }
-
-
-def enlarged(payload: Payload, size: int) -> bytes:
-    """A body of about so many bytes of the payload's type: padded where that changes nothing, else of rows or
-    noise."""
-    if payload.content_type.startswith(JSON):
-        return payload.body + b" " * max(0, size - len(payload.body))
-    if payload.content_type.startswith(CSV):
-        # One long row of text: a row the model takes, a million times over, would keep it computing for
-        # minutes.
-        return b"x" * (size - 1) + b"\n"
-    return (payload.body * (size // max(1, len(payload.body)) + 1))[:size]

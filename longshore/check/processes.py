@@ -1,4 +1,4 @@
-"""A container's processes as this machine sees them: which may be ended, and where they listen."""
+"""A container's processes on this machine, and the ports on which they listen."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
 
 
 def pids(running: Running) -> list[int]:
-    """Its processes, the first one first. NotTried where this machine does not show them."""
+    """Return its processes, the first one first. Raises NotTried if they are not visible."""
     found = running.pids()
     if not found or not any(Path(f"/proc/{pid}").exists() for pid in found):
         raise NotTried("the container's processes cannot be seen from this machine")
-    # And what they started, should the engine not know of it.
+    # Their children, in case the engine does not list them.
     parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
     while more := [pid for pid, parent in parents.items() if parent in found and pid not in found]:
         found += more
@@ -24,10 +24,10 @@ def pids(running: Running) -> list[int]:
 
 
 def leaf(running: Running) -> int | None:
-    """Of the processes that have no children, but for the first of all, the one with the most memory: a
-    worker.
+    """Return a worker: of the processes without children the one with the most memory.
 
-    None where there is only the first.
+    Returns:
+        None if there is only the first process.
     """
     all_of_it = pids(running)
     parents = {_parent(pid) for pid in all_of_it}
@@ -36,7 +36,7 @@ def leaf(running: Running) -> int | None:
 
 
 def listening_ports(running: Running) -> set[int]:
-    """The TCP ports on which its processes listen, on whichever address."""
+    """Return the TCP ports on which its processes listen, on any address."""
     found: set[int] = set()
     for pid in pids(running):
         sockets = _sockets(pid)
@@ -58,7 +58,7 @@ def _lines(file: str) -> list[list[str]]:
 
 
 def _sockets(pid: int) -> set[str]:
-    """The inodes of its sockets."""
+    """Return the inodes of a process's sockets."""
     found = set()
     with contextlib.suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -70,9 +70,9 @@ def _sockets(pid: int) -> set[str]:
 
 
 def _parent(pid: int) -> int:
-    """0 where it has ended, also where its parent has not asked for its exit code yet."""
+    """Return the parent; 0 if the process has ended, also if it is a zombie."""
     try:
-        line = Path(f"/proc/{pid}/stat").read_bytes()  # a name in it may be cut within a character
+        line = Path(f"/proc/{pid}/stat").read_bytes()  # the name in it may end within a character
     except OSError:
         return 0
     state, parent = line.rpartition(b")")[2].split()[:2]

@@ -1,4 +1,4 @@
-"""What came of the rules: as a table for a terminal, as JSON, as JUnit's XML."""
+"""The report: a table for a terminal, JSON, or JUnit XML."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from longshore.check.rule import Group, Rule, Severity, Status
 from longshore.check.runner import Result
+from longshore.check.session import NO_MODEL
 
 _MARKS = {
     Status.PASSED: ("passed", "green"),
@@ -25,19 +26,21 @@ _SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Seve
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """0: no error failed. 1: one did. 3: not a single rule could be tried."""
+    """Return 0 if no error failed, 1 if one did, 3 if nothing or no start could be tried."""
     statuses = {result.outcome.status for result in results}
     if failures(results, Severity.ERROR):
         return 1
+    if any(result.rule.id == "A9-starts" and NO_MODEL in result.outcome.evidence for result in results):
+        return 3  # it did not start without a model: nothing is known of it
     return 0 if statuses & {Status.PASSED, Status.FAILED} else 3
 
 
 def failures(results: Sequence[Result], severity: Severity) -> list[Result]:
-    return [r for r in results if r.outcome.status is Status.FAILED and r.rule.severity is severity]
+    return [r for r in results if r.outcome.status is Status.FAILED and r.severity is severity]
 
 
 def summary(results: Sequence[Result]) -> str:
-    """One line."""
+    """Return the counts in one line."""
     counts = {status: sum(r.outcome.status is status for r in results) for status in Status}
     found = {severity: len(failures(results, severity)) for severity in Severity}
     parts = [
@@ -49,8 +52,10 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def show(console: Console, target: str, results: Sequence[Result], seconds: float) -> None:
-    """The whole report: by group, the evidence and the remedy below what failed, the reason below what was
-    not asked: once where it is that of several in a row, and in full where it comes first."""
+    """Print the report by group, with the evidence and the remedy of failed rules.
+
+    The reason of a rule that was not tried is printed in full once, and not again for the next rule.
+    """
     said: set[str] = set()
     for group in Group:
         reason = ""
@@ -67,7 +72,7 @@ def show(console: Console, target: str, results: Sequence[Result], seconds: floa
                 said.add(outcome.evidence)
             reason = outcome.evidence
     verdict = {
-        0: "[green]Nothing that SageMaker would fail on.[/green]",
+        0: "[green]No error was found.[/green]",
         1: "[red]SageMaker would fail.[/red]",
     }
     console.print()
@@ -88,7 +93,7 @@ def _show_one(console: Console, result: Result) -> None:
     outcome, rule = result.outcome, result.rule
     word, style = _MARKS[outcome.status]
     if outcome.status is Status.FAILED:
-        word, style = rule.severity.value, _SEVERITY_STYLES[rule.severity]
+        word, style = result.severity.value, _SEVERITY_STYLES[result.severity]
     line = Text.assemble("  ", (f"{word:{_MARK_WIDTH}} ", style), (rule.id, "dim" if style == "dim" else ""))
     if console.width < _NARROW:
         _print(console, line)
@@ -110,12 +115,12 @@ def _show_text(console: Console, text: str, indent: int, style: str = "") -> Non
 
 
 def _print(console: Console, line: Text) -> None:
-    """A line that has been wrapped: by us, because rich fills what it wraps with spaces."""
+    """Print a line that is already wrapped: rich would pad it with spaces."""
     console.print(line, soft_wrap=True)
 
 
 def show_rules(console: Console, rules: Sequence[Rule]) -> None:
-    """What --list prints."""
+    """Print the table of --list."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("rule", "severity", "group", "what"):
         table.add_column(title, no_wrap=title != "what")
@@ -125,7 +130,7 @@ def show_rules(console: Console, rules: Sequence[Rule]) -> None:
 
 
 def as_json(target: str, results: Sequence[Result], seconds: float) -> str:
-    """An object: target, seconds, exit_code, counts by status, and rules, each with what came of it."""
+    """Return an object: target, seconds, exit_code, counts by status, and the rules with their outcomes."""
     document: dict[str, Any] = {
         "target": target,
         "seconds": round(seconds, 3),
@@ -134,7 +139,7 @@ def as_json(target: str, results: Sequence[Result], seconds: float) -> str:
         "rules": [
             {
                 "id": result.rule.id,
-                "severity": result.rule.severity,
+                "severity": result.severity,
                 "group": result.rule.group,
                 "title": result.rule.title,
                 "status": result.outcome.status,
@@ -149,8 +154,8 @@ def as_json(target: str, results: Sequence[Result], seconds: float) -> str:
 
 
 def as_junit(target: str, results: Sequence[Result], seconds: float) -> str:
-    """A suite for each group. Failed errors are failures; all else that did not pass is skipped, and says
-    why: JUnit has no warnings."""
+    """Return a suite for each group. Errors are failures; other rules that did not pass are skipped, with a
+    reason, because JUnit has no warnings."""
     suites = ElementTree.Element("testsuites", name="longshore check", time=f"{seconds:.3f}")
     for group in Group:
         some = [result for result in results if result.rule.group is group]
@@ -182,13 +187,13 @@ def as_junit(target: str, results: Sequence[Result], seconds: float) -> str:
             elif outcome.status is not Status.PASSED:
                 told = outcome.evidence
                 if outcome.status is Status.FAILED:
-                    told = f"{result.rule.severity}: {outcome.evidence} → {outcome.remedy}"
+                    told = f"{result.severity}: {outcome.evidence} → {outcome.remedy}"
                 ElementTree.SubElement(case, "skipped", message=_xml(told))
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _xml(text: str) -> str:
-    """Without the characters that XML cannot hold at all."""
+    """Remove the characters that XML cannot hold."""
     return "".join(
         c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"
     )

@@ -1,4 +1,4 @@
-"""What a rule is, what can come of it, and the list of all of them, which the modules in rules/ fill."""
+"""Rules, their outcomes, and the list of all rules, which the modules in rules/ fill."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """error: SageMaker, or a caller of it, would meet a failure. warning: it works, and hurts. note: worth
-    knowing."""
+    """What the failure of a rule means.
+
+    Attributes:
+        ERROR: SageMaker or a caller fails on it. Must be true whatever the container does with odd data.
+        WARNING: It works but causes trouble, or fails in one of SageMaker's modes only.
+        NOTE: Good to know.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -21,7 +26,7 @@ class Severity(StrEnum):
 
 
 class Group(StrEnum):
-    """What of SageMaker asks for it; the report's sections, in this order."""
+    """The sections of the report, in this order."""
 
     IMAGE = "image"
     START = "start"
@@ -45,27 +50,30 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a rule.
+    """The outcome of a rule.
 
-    evidence: what was sent and seen, or why the rule does not apply or was not tried. remedy: what to change,
-    where it failed.
+    Attributes:
+        evidence: What was sent and received, or why the rule does not apply or was not tried.
+        remedy: What to change, if the rule failed.
+        severity: Replaces the rule's severity for this outcome; None keeps it.
     """
 
     status: Status
     evidence: str = ""
     remedy: str = ""
+    severity: Severity | None = None
 
 
 class NotTried(Exception):
-    """What a rule needs is not there: no payload, no image, a container that does not start. Says which."""
+    """A rule lacks something: a payload, an image, a container that starts. The text says which."""
 
 
 def passed(evidence: str = "") -> Outcome:
     return Outcome(Status.PASSED, evidence)
 
 
-def failed(evidence: str, remedy: str) -> Outcome:
-    return Outcome(Status.FAILED, evidence, remedy)
+def failed(evidence: str, remedy: str, severity: Severity | None = None) -> Outcome:
+    return Outcome(Status.FAILED, evidence, remedy, severity)
 
 
 def not_applicable(why: str) -> Outcome:
@@ -78,11 +86,16 @@ def not_tried(why: str) -> Outcome:
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing a container owes SageMaker.
+    """One requirement of SageMaker.
 
-    id: the number in docs/contract.md, and what of it. title: what is kept where it passes. why: what happens
-    to a container that does not keep it. needs: 'http' where an address is enough, 'image' where a container
-    must be started or looked at. alone: whether it starts containers of its own, beside those of others.
+    Attributes:
+        id: The number in docs/contract.md and a short name.
+        title: The requirement.
+        why: What happens if a container does not meet it.
+        needs: 'http' if an address is enough, 'image' if a container must be started or inspected.
+        alone: Whether the rule starts containers of its own, in parallel with other rules.
+        control: Whether a failure is confirmed: the unchanged request must still be answered, and the rule
+            must fail a second time. For rules that change one thing about the valid request.
     """
 
     id: str
@@ -92,11 +105,12 @@ class Rule:
     why: str
     needs: str
     alone: bool
+    control: bool
     check: Callable[[Session], Outcome]
 
     @property
     def number(self) -> str:
-        """Its number in docs/contract.md."""
+        """The rule's number in docs/contract.md."""
         return self.id.partition("-")[0]
 
 
@@ -112,13 +126,14 @@ def rule(
     *,
     needs: str = "http",
     alone: bool = False,
+    control: bool = False,
 ) -> Callable[[Callable[[Session], Outcome]], Callable[[Session], Outcome]]:
     """Add a function to the rules."""
 
     def add(check: Callable[[Session], Outcome]) -> Callable[[Session], Outcome]:
         if id in ALL:
             raise ValueError(f"two rules are called {id}")
-        ALL[id] = Rule(id, severity, group, title, why, needs, alone, check)
+        ALL[id] = Rule(id, severity, group, title, why, needs, alone, control, check)
         return check
 
     return add

@@ -1,5 +1,4 @@
-"""Runs rules: those that share a container one after the other, and beside them those that start their
-own."""
+"""Runs rules: those that share a container in sequence, those that start their own in parallel."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import groupby
 
-from longshore.check.rule import NotTried, Outcome, Rule, Status, failed, not_tried
+from longshore.check.rule import NotTried, Outcome, Rule, Severity, Status, failed, not_tried
 from longshore.check.served import NotReady
 from longshore.check.session import Session
 from longshore.errors import UserError
@@ -18,15 +17,20 @@ from longshore.errors import UserError
 _AT_ONCE = 3  # threads that start containers: most of a start is waiting
 # A signal that the kernel gives to another thread does not end what the main thread waits in.
 _LOOK_SECONDS = 0.5
+_DIED = "Handle the error: no request may end the container."
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a rule, and how many seconds it took: with those for what it was the first to need."""
+    """The outcome of a rule and its duration, including what it was the first to prepare."""
 
     rule: Rule
     outcome: Outcome
     seconds: float
+
+    @property
+    def severity(self) -> Severity:
+        return self.outcome.severity or self.rule.severity
 
 
 def run(
@@ -74,6 +78,13 @@ def _module(rule: Rule) -> str:
 
 def _result(session: Session, rule: Rule) -> Result:
     start = time.monotonic()
+    outcome = _once(session, rule)
+    if rule.control and outcome.status is Status.FAILED and outcome.remedy != _DIED:
+        outcome = _confirmed(session, rule, outcome)
+    return Result(rule, outcome, time.monotonic() - start)
+
+
+def _once(session: Session, rule: Rule) -> Outcome:
     try:
         if rule.needs == "image" and session.engine_or_none is None:
             raise NotTried("needs an image or a path")
@@ -85,5 +96,16 @@ def _result(session: Session, rule: Rule) -> Result:
     except (OSError, http.client.HTTPException) as error:
         outcome = failed(f"the connection broke: {error!r}", "See the container's log.")
     if not rule.alone and outcome.status is Status.FAILED and (ended := session.ended()):
-        outcome = failed(f"{ended}; before that: {outcome.evidence}", "No request may end the container.")
-    return Result(rule, outcome, time.monotonic() - start)
+        return failed(f"{ended}; before that: {outcome.evidence}", _DIED, Severity.ERROR)
+    return outcome
+
+
+def _confirmed(session: Session, rule: Rule, first: Outcome) -> Outcome:
+    """Return a failure that happens again while the unchanged request is answered; else not tried."""
+    control = session.unchanged()
+    if control is not None and not control.ok:
+        return not_tried(f"the unchanged request is not answered either: {control}; before: {first.evidence}")
+    second = _once(session, rule)
+    if second.status is Status.FAILED:
+        return second
+    return not_tried(f"it failed once and not the second time, so the cause is unknown: {first.evidence}")

@@ -1,4 +1,4 @@
-"""Which rules --only and --skip mean: a rule's id, its number in the contract, or a group."""
+"""--only and --skip: a rule's id, its number in the contract, or a group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from longshore.errors import UserError
 
 
 def select(rules: Sequence[Rule], only: Sequence[str], skip: Sequence[str]) -> list[Rule]:
-    """The rules that are to run, in their order. UserError for a name that means none."""
+    """Return the selected rules, in their order. Raises UserError for an unknown name."""
     wanted = [rule for rule in rules if not only or any(_means(name, rule) for name in only)]
     for option, names in (("--only", only), ("--skip", skip)):
         for name in names:

@@ -1,4 +1,4 @@
-"""A container that was started to serve: how, until when it is ready, what it writes."""
+"""A container that serves: how it was started, whether it is ready, its log."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ _POLL_SECONDS = (0.01, 0.25)  # between two pings: as at first, and as after a w
 
 
 class NotReady(Exception):
-    """A container that should have become ready did not; says what it did instead."""
+    """A container did not become ready; the text says what it did."""
 
 
 @dataclass(frozen=True)
 class How:
-    """In what way a container is started to serve, where not as usual. model: a folder; None for the
-    session's."""
+    """How a container is started, if not as usual. model: a folder; None for the session's."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     model: Path | None = None
@@ -52,7 +51,7 @@ class How:
 
 
 class Log:
-    """The lines of a container, collected in a thread as they come."""
+    """The lines of a container, collected in a thread."""
 
     def __init__(self, running: Running) -> None:
         self.lines: list[Line] = []
@@ -60,23 +59,23 @@ class Log:
         self._thread.start()
 
     def _collect(self, running: Running) -> None:
-        with contextlib.suppress(UserError):  # the engine has gone; others say why
+        with contextlib.suppress(UserError):  # the engine has stopped; others report it
             for line in running.lines():
                 self.lines.append(line)
 
     def complete(self, patience: float = 5.0) -> list[Line]:
-        """All lines of a container that has ended."""
+        """Return all lines of a container that has ended."""
         self._thread.join(patience)
         return self.lines
 
     def end(self, count: int = 4) -> str:
-        """The last lines, for a report."""
+        """Return the last lines, for the report."""
         told = [line.text for line in self.lines if line.text.strip()][-count:]
         return f"; its last lines: {excerpt(' | '.join(told), 400)}" if told else "; it wrote nothing"
 
 
 class Server:
-    """A container, or what answers at a URL: then there is no running and no log."""
+    """A container, or the server at a URL, which has no `running` and no log."""
 
     def __init__(self, session: Session, how: How, running: Running | None, client: Client | None) -> None:
         self._session = session
@@ -90,7 +89,7 @@ class Server:
 
     @property
     def running(self) -> Running:
-        """NotTried for a URL."""
+        """The container. Raises NotTried for a URL."""
         if self._running is None:
             raise NotTried("needs an image or a path: the container behind a URL is out of reach")
         return self._running
@@ -109,20 +108,22 @@ class Server:
     def ping(self, timeout: float = limits.PING_SECONDS) -> Exchange:
         return self.client.get("/ping", timeout=timeout)
 
-    def wait_ready(self) -> None:
-        if not self.is_ready():
+    def wait_ready(self, seconds: float | None = None) -> None:
+        """Wait until /ping is 200. Raises NotReady after so many seconds; SageMaker's limit by default."""
+        if not self.is_ready(seconds):
             raise NotReady(self.why_not_ready)
 
-    def is_ready(self) -> bool:
-        """Wait until /ping is 200, at most as long as SageMaker does; why_not_ready says why it is not."""
-        seen = self.wait_for(lambda answer: answer.status == 200, self._session.options.start_seconds)
+    def is_ready(self, seconds: float | None = None) -> bool:
+        """Wait until /ping is 200; else set why_not_ready."""
+        longest = self._session.options.start_seconds if seconds is None else seconds
+        seen = self.wait_for(lambda answer: answer.status == 200, longest)
         if seen is not None and seen.status == 200:
             self.ready_seconds = time.monotonic() - self.born
             return True
         return False
 
     def wait_for(self, wanted: Answer, seconds: float) -> Exchange | None:
-        """Ping until an answer is as wanted: that one; None where it ended or the time did, see
+        """Ping until an answer is as wanted, and return it; None if the container or the time ended, see
         why_not_ready."""
         pause, most = _POLL_SECONDS
         seen = None
@@ -157,7 +158,7 @@ if TYPE_CHECKING:
 
 
 def start(session: Session, how: How) -> Server:
-    """Start a container of the session's image. NotTried where its engine cannot."""
+    """Start a container of the session's image. Raises NotTried if the engine cannot."""
     engine = session.engine
     model = session.model() if how.model is None else how.model
     mounts = (Mount(model, MODEL, read_only=how.model_read_only), *how.more_mounts)

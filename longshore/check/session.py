@@ -31,6 +31,9 @@ from longshore.check.training import NO_SUCH_COMMAND, Training, Work, run_traini
 from longshore.engines.base import HOST_PREFIX, Engine, Image, Running
 
 T = TypeVar("T")
+_TITLE = "org.opencontainers.image.title"
+NO_SERVE = "it has no `serve`"
+NO_MODEL = "/opt/ml/model is empty: give a model with --model DIR or --model model.tar.gz"
 MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"
 _AGAIN_SECONDS = 0.05
 
@@ -103,6 +106,27 @@ class Session:
         return {**own, **self.options.environment}.get(MULTI_MODEL, "").lower() == "true"
 
     @property
+    def built_with_longshore(self) -> bool:
+        """Whether the target is a project or an image that runs Longshore's own server."""
+        if self.project is not None:
+            return (self.project / "container" / "longshore_runtime").is_dir()
+        return self.engine_or_none is not None and self.image().labels.get(_TITLE) == "Longshore"
+
+    @property
+    def without_model(self) -> bool:
+        """Whether /opt/ml/model is empty: nobody gave a model, and nothing trained one."""
+        return self.engine_or_none is not None and layout.is_empty(self.model())
+
+    def needs_a_model(self) -> bool:
+        """Whether nothing is given that could fill /opt/ml/model."""
+        given = self.engine_or_none is None or self.options.model or self._model_of_project()
+        return not given and self.training_inputs() is None
+
+    def _model_of_project(self) -> Path | None:
+        folder = None if self.project is None else self.project / "local_test" / "test_dir" / "model"
+        return None if folder is None or layout.is_empty(folder) else folder
+
+    @property
     def closed(self) -> bool:
         return self._closed.is_set()
 
@@ -123,10 +147,10 @@ class Session:
             self.remove(server.running)
 
     @contextlib.contextmanager
-    def ready(self, how: How) -> Iterator[Server]:
+    def ready(self, how: How, seconds: float | None = None) -> Iterator[Server]:
         """The same, but it answers /ping with 200. Raises NotReady where it does not."""
         with self.started(how) as server:
-            server.wait_ready()
+            server.wait_ready(seconds)
             yield server
 
     def start(self, how: How) -> Server:
@@ -181,10 +205,7 @@ class Session:
     def _find_model(self) -> Path:
         """A folder for /opt/ml/model; an empty one where there is none."""
         target = self.new_folder("model")
-        given = self.options.model
-        if given is None and self.project is not None:
-            of_project = self.project / "local_test" / "test_dir" / "model"
-            given = None if layout.is_empty(of_project) else of_project
+        given = self.options.model or self._model_of_project()
         if given is not None:
             return layout.model(given, target)
         with contextlib.suppress(NotTried):
@@ -213,14 +234,14 @@ class Session:
         why_not, code = server.why_not_ready, server.running.exit_code()
         self.remove(server.running)
         if code in NO_SUCH_COMMAND:
-            raise NotTried(f"it has no `serve`: {why_not}")
+            raise NotTried(f"{NO_SERVE}: {why_not}")
         second = self.start(How(model_read_only=False))
         if second.is_ready():
             second.client.errors = self.errors
             return second
         self.remove(second.running)
-        if layout.is_empty(self.model()):
-            why_not += "; /opt/ml/model was empty: give it a model with --model"
+        if self.without_model:
+            raise NotTried(f"{NO_MODEL} (without it the container does not start: {why_not})")
         raise NotTried(f"the container does not start, see A9-starts: {why_not}")
 
     def _find_payload(self) -> Payload:
@@ -233,7 +254,8 @@ class Session:
                 return payload
         if known:
             return known[0]
-        raise NotTried("no valid payload was found: give one with --payload FILE")
+        why_not = "no valid payload was found: give one with --payload FILE"
+        raise NotTried(f"{NO_MODEL} ({why_not})" if self.without_model else why_not)
 
     def _first_answer(self) -> Exchange:
         return self.answer_of(self.client, self.payload())
@@ -266,10 +288,18 @@ class Session:
         self.reference()
         return self.payload()
 
+    def unchanged(self) -> Exchange | None:
+        """Return the answer to the valid payload now; None if no payload is known to be valid."""
+        try:
+            payload = self.valid()
+        except NotTried:
+            return None
+        return self.answer_of(self.client, payload)
+
     # -- training --
 
     def training_inputs(self) -> Path | None:
-        """A folder laid out as /opt/ml/input."""
+        """Return a folder of channels, or one laid out as /opt/ml/input; None if none is known."""
         if self.options.training is not None:
             return self.options.training
         if self.project is not None and (inputs := self.project / "local_test/test_dir/input").is_dir():
@@ -278,5 +308,5 @@ class Session:
 
     def _train(self) -> Training:
         if self.training_inputs() is None:
-            raise NotTried("no training data: give a folder laid out as /opt/ml/input with --training DIR")
+            raise NotTried("no training data: give a folder with a folder per channel with --training DIR")
         return run_training(self, Work())

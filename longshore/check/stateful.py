@@ -1,4 +1,4 @@
-"""Sessions, where a container has them: the id of one that was opened (B3)."""
+"""The id of a stateful session (B3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NEW = "x-amzn-sagemaker-new-session-id"
 
 
 def new_session(session: Session) -> Exchange:
-    """The answer to the valid payload with which a session was asked for; asked once. NotTried without a
+    """Ask for a session with the valid payload, once, and return the answer. Raises NotTried without a
     payload."""
     payload = session.valid()
     return session.once(
@@ -20,5 +20,5 @@ def new_session(session: Session) -> Exchange:
 
 
 def session_id(opened: Exchange) -> str | None:
-    """The new session's id; None where the container has none."""
+    """Return the new session's id; None if the container has no sessions."""
     return opened.headers[NEW].partition(";")[0].strip() if NEW in opened.headers else None

@@ -1,5 +1,4 @@
-"""A training job as SageMaker runs it: /opt/ml with its inputs, `train`, and what is there afterwards (D1 to
-D8)."""
+"""A training job: /opt/ml with its inputs, `train`, and the results (D1 to D8)."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ NO_SUCH_COMMAND = (126, 127)  # as a shell and Docker say it
 
 @dataclass(frozen=True)
 class Work:
-    """In what a job differs from the usual one: see layout.training. environment: the job's own variables.
-    checkpoints: a folder, of which /opt/ml/checkpoints holds a copy."""
+    """How a job differs from the usual one, see layout.training. environment: the job's own variables."""
 
     hyperparameters: Mapping[str, str] | None = None
     resources: Mapping[str, Any] | None = None
@@ -55,13 +53,13 @@ class Training:
 
     @property
     def failure(self) -> bytes | None:
-        """What output/failure holds, None where there is none."""
+        """The content of output/failure; None if there is no such file."""
         file = self.root / "output" / "failure"
         return file.read_bytes() if file.is_file() else None
 
     @property
     def has_train(self) -> bool:
-        """Whether the container knows `train` at all."""
+        """Whether the container has `train`."""
         return self.exit_code not in NO_SUCH_COMMAND
 
     def __str__(self) -> str:
@@ -79,7 +77,7 @@ class Training:
 def run_training(
     session: Session, work: Work, meanwhile: Callable[[Running, Log], float] | None = None
 ) -> Training:
-    """Run `train` to its end. meanwhile: called once it runs, and says how many seconds it may still take."""
+    """Run `train` to its end. meanwhile: Called while it runs; returns the seconds that it may still take."""
     engine = session.engine
     root = session.new_folder("training")
     root.mkdir()

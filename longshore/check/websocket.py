@@ -1,4 +1,4 @@
-"""As much of a WebSocket client (RFC 6455) as shows whether somebody is there: the handshake, and a ping."""
+"""A minimal WebSocket client (RFC 6455): the handshake and a ping."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import os
 import time
 from dataclasses import dataclass
 
-from longshore import limits
 from longshore.check.client import Client, Connection
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
 _FINAL, _MASKED = 0x80, 0x80
 _PAYLOAD = b"longshore check"
+NO_PONG = "no pong"
 
 
 @dataclass(frozen=True)
 class Handshake:
-    """What came of asking for a WebSocket. status: None where no answer came. told: what was sent and seen.
-    accepted: whether the answer proves that the key was read. pong: what came of a ping, where it was
-    opened; None where that was the right pong."""
+    """The result of a handshake.
+
+    Attributes:
+        status: None if no answer came.
+        told: What was sent and received.
+        accepted: Whether Sec-WebSocket-Accept matches the key.
+        pong: What came instead of the right pong; None if that came.
+    """
 
     status: int | None
     told: str
@@ -30,8 +35,8 @@ class Handshake:
     pong: str | None = "it was not opened"
 
 
-def open_one(client: Client, path: str, patience: float) -> Handshake:
-    """Ask for a WebSocket, and send one ping over it. patience: seconds for the pong."""
+def open_one(client: Client, path: str, connect: float, patience: float) -> Handshake:
+    """Open a WebSocket, and send one ping. connect, patience: Seconds for the handshake, and for the pong."""
     key = base64.b64encode(os.urandom(16)).decode()
     named = {
         "Connection": "Upgrade",
@@ -41,7 +46,7 @@ def open_one(client: Client, path: str, patience: float) -> Handshake:
     }
     begun = time.monotonic()
     try:
-        with client.connect(limits.PING_SECONDS) as connection:
+        with client.connect(connect) as connection:
             connection.send(connection.head("GET", path, named))
             answer = http.client.HTTPResponse(connection.socket, method="GET")
             answer.begin()
@@ -59,7 +64,7 @@ def open_one(client: Client, path: str, patience: float) -> Handshake:
 
 
 def _ping(connection: Connection, answer: http.client.HTTPResponse, patience: float) -> str | None:
-    """None where the pong comes; else what came."""
+    """Return None if the pong comes, else what came."""
     mask = os.urandom(4)
     masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(_PAYLOAD))
     until = time.monotonic() + patience
@@ -79,11 +84,11 @@ def _ping(connection: Connection, answer: http.client.HTTPResponse, patience: fl
         pass
     except OSError as error:
         return f"the connection broke: {error}"
-    return f"no pong within {patience:g} s"
+    return f"{NO_PONG} within {patience:g} s"
 
 
 def _exactly(answer: http.client.HTTPResponse, count: int) -> bytes:
-    """From the buffer of the handshake's answer, which may have read further. ConnectionError at the end."""
+    """Read from the handshake's buffer, which may hold frames. Raises ConnectionError at the end."""
     data = answer.fp.read(count)
     if len(data) < count:
         raise ConnectionError("it was closed")

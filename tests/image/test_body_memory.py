@@ -22,10 +22,11 @@ PAD = "x" * (700 * 1024)  # estimated at 2.1 MB
 EMPTY_LISTS = b"[" + b"[]," * (MB // 3) + b"0]"
 
 
-@pytest.fixture
-def small(tmp_path: Path, worker_class: str) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, worker_class: str) -> Iterator[Server]:
     variables: dict[str, Any] = {"MODEL_SERVER_MAX_DECODED_MB": 20, "MODEL_SERVER_WORKER_CLASS": worker_class}
-    with Server(tmp_path, "describe", MODEL_SERVER_WORKERS=1, **variables) as server:
+    folder = tmp_path_factory.mktemp("small")
+    with Server(folder, "describe", MODEL_SERVER_WORKERS=1, **variables) as server:
         yield server
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import pytest
 
 from longshore.check.options import Options
-from longshore.check.rule import Status
+from longshore.check.report import failures
+from longshore.check.rule import Severity, Status
 from longshore.check.rules import RULES
 from tests.support.checks import CONTAINERS, check, failed, statuses
-from tests.support.faults import FAULTS, SERVING, WITHOUT_FAULT, Checks, exactly
+from tests.support.faults import FAULTS, ODD, SERVING, WITHOUT_FAULT, Checks, exactly
 from tests.support.server import CHECKOUT
 
 # The rules that no container here breaks, and the test of each.
@@ -41,9 +42,33 @@ def test_exactly_the_fault_is_found(name: str, checked: Checks) -> None:
     exactly(name, checked)
 
 
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_container_gets_no_error(name: str, checked: Checks) -> None:
+    exactly(name, checked)
+    results = checked[name].result()
+    assert failures(results, Severity.ERROR) == []
+    assert statuses(results)["A12-25-MB"] is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"),
+    [
+        ("dies_of_empty_bodies", Severity.ERROR),
+        ("fails_at_empty_bodies", Severity.WARNING),
+        ("fails_at_malformed_json", Severity.WARNING),
+        ("mixes_up_its_callers", Severity.ERROR),
+        ("takes_5_mb", Severity.ERROR),
+    ],
+)
+def test_an_error_is_what_a_valid_request_fails_on(name: str, severity: Severity, checked: Checks) -> None:
+    results = checked[name].result()
+    assert {r.severity for r in results if r.outcome.status is Status.FAILED} >= {severity}
+    assert bool(failures(results, Severity.ERROR)) is (severity is Severity.ERROR)
+
+
 def test_every_faulty_container_has_its_fault_named() -> None:
     files = {file.stem for file in CONTAINERS.glob("*.py")} - {"well_behaved", "waits_for_its_name"}
-    assert files == FAULTS.keys() | WITHOUT_FAULT.keys()
+    assert files == FAULTS.keys() | ODD.keys() | WITHOUT_FAULT.keys()
 
 
 def test_every_rule_is_broken_by_a_test() -> None:

@@ -31,10 +31,10 @@ def test_a_job_that_does_not_end_is_ended_at_the_limit(tmp_path: Path) -> None:
         *("--model", given.model, "--training", given.training, "--only", "training"),
         *("--training-seconds", "7", "--json", "-"),
     )
-    assert code == 1
+    assert code == 0
     found = {rule["id"]: rule for rule in json.loads(out)["rules"]}
     failure = found["D1-trains"]
-    assert failure["status"] == "failed"
+    assert (failure["status"], failure["severity"]) == ("failed", "warning")
     assert "it did not end within 7 s (--training-seconds)" in failure["evidence"]
     assert "looking for algo-17" in failure["evidence"]
     assert {rule["status"] for rule in found.values()} <= {"failed", "not tried"}

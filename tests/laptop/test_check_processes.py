@@ -6,10 +6,18 @@ import subprocess
 import sys
 
 from longshore.check.processes import leaf, pids
+from longshore.check.rules.training_stop import living_leaf
 from tests.support.engines import Machine
-from tests.support.server import wait_until
+from tests.support.server import PATIENCE, wait_until
 
 _NAMED = "open('/proc/self/comm', 'w').write('ä' * 9); print(flush=True); input()"
+
+
+def test_a_job_that_has_just_ended_has_no_process_to_kill(machine: Machine) -> None:
+    """An engine refuses to list the processes of a container that has ended."""
+    with machine.running("exit 0") as ended:
+        assert ended.wait(PATIENCE) == 0
+        assert living_leaf(ended) is None
 
 
 def test_they_are_found_whatever_others_are_called(host: Machine) -> None:

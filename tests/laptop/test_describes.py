@@ -107,7 +107,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_members_that_the_model_requires_are_there(sagemaker: Any, kind: str) -> None:
+def test_required_members_are_present(sagemaker: Any, kind: str) -> None:
     for operation, request in ((f"Describe{kind}", {f"{kind}Name": NAME}), (f"List{KINDS[kind]}", {})):
         answer = sagemaker._make_api_call(operation, request)
         shape = service_model("sagemaker").operation_model(operation).output_shape
@@ -150,9 +150,7 @@ ALWAYS: list[tuple[str, tuple[str, ...], Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "path", "value"), ALWAYS)
-def test_members_that_a_request_left_out_are_there(
-    sagemaker: Any, kind: str, path: tuple[str, ...], value: Any
-) -> None:
+def test_omitted_members_have_defaults(sagemaker: Any, kind: str, path: tuple[str, ...], value: Any) -> None:
     assert part(sagemaker._make_api_call(f"Describe{kind}", {f"{kind}Name": NAME}), *path) == value
 
 
@@ -180,7 +178,7 @@ NAMES = {"ExperimentName", "TrialName", "TrialComponentName", "ModelPackageGroup
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_lists_keep_to_each_of_their_filters(hosting: Hosting, sagemaker: Any, kind: str) -> None:
+def test_lists_honor_each_filter(hosting: Hosting, sagemaker: Any, kind: str) -> None:
     operation = f"List{KINDS[kind]}"
     shape = service_model("sagemaker").operation_model(operation).input_shape
     call = xform_name(operation)

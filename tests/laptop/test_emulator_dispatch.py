@@ -144,6 +144,16 @@ def test_a_signature_without_a_scope(emulator: EmulatorProcess, authorization: s
     assert answer.status_code == 400 and "<Code>AuthorizationHeaderMalformed</Code>" in answer.text
 
 
+@pytest.mark.parametrize("body", ["x", "[]", "[" * 100_000, '"text"', "\x00", "{"])
+@pytest.mark.parametrize(
+    "target", ["Logs_20140328.DescribeLogGroups", "TrentService.ListKeys", "AmazonSQS.ListQueues"]
+)
+def test_a_body_that_is_not_json(emulator: EmulatorProcess, target: str, body: str) -> None:
+    answer = ask(emulator, {"X-Amz-Target": target}, body=body)
+    assert answer.status_code == 400
+    assert answer.json()["__type"] == "SerializationException"
+
+
 def test_services_with_two_protocols_have_both(emulator: EmulatorProcess, name: str) -> None:
     forms = {**signed("sqs"), "Content-Type": FORM}
     created = ask(emulator, forms, body=f"Action=CreateQueue&QueueName={name}&Version=2012-11-05")

@@ -160,7 +160,7 @@ def test_the_control_plane(hosting: Hosting, operation: str, request_: Any, mess
         ("describe_model_card", {"ModelCardName": "none"}),
     ],
 )
-def test_kinds_whose_missing_records_have_an_error_of_their_own(
+def test_missing_records_that_are_a_resource_not_found(
     hosting: Hosting, operation: str, request_: Any
 ) -> None:
     with pytest.raises(hosting.sagemaker.exceptions.ResourceNotFound, match="none' does not exist"):

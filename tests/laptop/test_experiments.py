@@ -53,7 +53,7 @@ def test_duplicates_are_refused_as_the_sdks_expect(sagemaker: Any, new: str) -> 
             assert "must be unique within an AWS account" in str(caught.value)
 
 
-def test_a_trial_component_keeps_what_is_written(sagemaker: Any, new: str) -> None:
+def test_updates_of_a_trial_component(sagemaker: Any, new: str) -> None:
     sagemaker.create_trial_component(
         TrialComponentName=new,
         Parameters={
@@ -118,9 +118,12 @@ def test_metrics_of_a_trial_component(emulator: EmulatorProcess, sagemaker: Any,
     assert asked("OneMinute", "Timestamp", ResourceArn=f"{arn}-none")["Status"] == "ValidationError"
     errors = metrics.batch_put_metrics(TrialComponentName=f"{new}-none", MetricData=points)["Errors"]
     assert [error["Code"] for error in errors] == ["VALIDATION_ERROR"] * 3
+    large = [points[0], {**points[0], "Value": 1.7e308}]
+    errors = metrics.batch_put_metrics(TrialComponentName=new, MetricData=large)["Errors"]
+    assert errors == [{"Code": "VALIDATION_ERROR", "MetricIndex": 1}]
 
 
-def test_lists_keep_to_an_experiment_a_trial_and_a_source(sagemaker: Any, new: str) -> None:
+def test_lists_honor_experiment_trial_and_source(sagemaker: Any, new: str) -> None:
     for experiment in (new, f"{new}-other"):
         sagemaker.create_experiment(ExperimentName=experiment)
         sagemaker.create_trial(TrialName=experiment, ExperimentName=experiment)
@@ -141,7 +144,7 @@ def test_lists_keep_to_an_experiment_a_trial_and_a_source(sagemaker: Any, new: s
     assert [trial["TrialName"] for trial in trials] == [f"{new}-other"]
 
 
-def test_what_is_in_use_cannot_be_deleted(sagemaker: Any, new: str) -> None:
+def test_records_in_use_cannot_be_deleted(sagemaker: Any, new: str) -> None:
     sagemaker.create_experiment(ExperimentName=new)
     sagemaker.create_trial(TrialName=new, ExperimentName=new)
     sagemaker.create_trial_component(TrialComponentName=new)

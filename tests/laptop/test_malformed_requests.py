@@ -14,9 +14,10 @@ import pytest
 import requests
 
 from longshore.aws import service_model
-from longshore.emulator.operations import TABLE
+from longshore.emulator.operations import TABLE, trial_metrics
 from tests.support.emulator import ROLE, EmulatorProcess
 from tests.support.hosting import image
+from tests.support.jobs import image as job
 from tests.support.server import PATIENCE
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:{}/malformed"
@@ -86,6 +87,9 @@ def mutations(shape: Any, value: Any, depth: int = 0) -> Iterator[Any]:
                 yield {key: changed}
 
 
+SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request"
+
+
 class Wire:
     """One connection to the emulator, for requests as boto3 would not send them."""
 
@@ -94,7 +98,12 @@ class Wire:
 
     def ask(self, target: str, body: bytes) -> tuple[int, dict[str, Any]]:
         headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
-        self._connection.request("POST", "/", body, headers)
+        return self.send("POST", "/", body, headers)
+
+    def send(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
+        self._connection.request(method, path, body, headers)
         with self._connection.getresponse() as response:
             return response.status, json.loads(response.read())
 
@@ -109,30 +118,83 @@ def wire(emulator: EmulatorProcess) -> Iterator[Wire]:
     wire.close()
 
 
+# What a valid request needs besides the samples of its required members, by operation.
+S3 = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://malformed/in"}}
+SPECIFICATION = {"Containers": [{"Image": image("talks")}]}
+VARIANT = {
+    "VariantName": "v",
+    "ModelName": "malformed",
+    "InstanceType": "ml.m5.large",
+    "InitialInstanceCount": 1,
+}
+PACKAGE = ARN.format("model-package") + "/1"
+VALID: dict[str, dict[str, Any]] = {
+    "CreateModel": {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": image("talks")}},
+    "CreateModelPackage": {
+        "ModelPackageGroupName": "malformed",
+        "ModelApprovalStatus": "Approved",
+        "InferenceSpecification": SPECIFICATION,
+    },
+    "DescribeModelPackage": {"ModelPackageName": PACKAGE},
+    "DeleteModelPackage": {"ModelPackageName": PACKAGE},
+    "UpdateModelPackage": {"ModelPackageArn": PACKAGE},
+    "CreateEndpointConfig": {"ProductionVariants": [VARIANT]},
+    "CreateModelCard": {"Content": "{}"},
+    "UpdateModelCard": {"Content": "{}"},
+    "CreatePipeline": {"PipelineDefinition": "{}", "RoleArn": ROLE},
+    "UpdatePipeline": {"PipelineDefinition": "{}", "RoleArn": ROLE},
+    "CreateTrainingJob": {
+        "AlgorithmSpecification": {"TrainingImage": job("tells_what_it_got.py"), "TrainingInputMode": "File"},
+        "RoleArn": ROLE,
+        "InputDataConfig": [{"ChannelName": "in", "DataSource": S3}],
+        "OutputDataConfig": {"S3OutputPath": "s3://malformed/out"},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1},
+        "ExperimentConfig": {"ExperimentName": "malformed"},
+    },
+    "CreateTransformJob": {
+        "TransformInput": {"DataSource": S3},
+        "TransformOutput": {"S3OutputPath": "s3://malformed/out"},
+    },
+    "CreateProcessingJob": {
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": job("tells_what_it_got.py")},
+        "ProcessingInputs": [
+            {
+                "InputName": "in",
+                "S3Input": {
+                    "S3Uri": "s3://malformed/in",
+                    "LocalPath": "/opt/ml/processing/in",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+    },
+}
+# Those that need others come after them.
+FIRST = ("CreateModelPackageGroup", "CreateExperiment", "CreateTrial", "CreateModel", "CreateEndpointConfig")
+
+
 @pytest.fixture(scope="module")
-def created(wire: Wire) -> None:
-    """A record of each kind, called 'malformed'; those that need others first come after them."""
-    first = ("CreateModelPackageGroup", "CreateExperiment", "CreateModel", "CreateEndpointConfig")
-    for operation in (*first, *sorted(TABLE)):
-        if operation.startswith("Create") and not operation.endswith(("Job", "Endpoint")):
-            wire.ask(f"SageMaker.{operation}", json.dumps(request_of(operation)).encode())
+def created(emulator: EmulatorProcess, wire: Wire) -> None:
+    """A record of each kind, called 'malformed'."""
+    emulator.put("malformed", **{"in/a": b"1"})
+    for operation in (*FIRST, *sorted(TABLE.keys() - {*FIRST})):
+        if operation.startswith("Create"):
+            status, answer = wire.ask(f"SageMaker.{operation}", json.dumps(request_of(operation)).encode())
+            assert status == 200, (operation, answer)
 
 
 def request_of(operation: str) -> dict[str, Any]:
-    request: dict[str, Any] = sample(service_model("sagemaker").operation_model(operation).input_shape)
-    if operation == "CreateModel":
-        request |= {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": image("talks")}}
-    if operation == "CreateModelPackage":
-        request |= {"ModelPackageGroupName": "malformed", "ModelApprovalStatus": "Approved"}
-        request["InferenceSpecification"] = {"Containers": [{"Image": image("talks")}]}
+    """A valid request."""
+    shape = service_model("sagemaker").operation_model(operation).input_shape
+    request: dict[str, Any] = {**sample(shape), **VALID.get(operation, {})}
     return request
 
 
 # Those that delete come last, because the others need what they delete.
 @pytest.mark.parametrize("operation", sorted(TABLE, key=lambda name: (str(name).startswith("Delete"), name)))
-def test_a_malformed_value_anywhere_is_no_failure_of_the_emulator(
-    created: None, wire: Wire, operation: str
-) -> None:
+def test_malformed_values_never_cause_a_500(created: None, wire: Wire, operation: str) -> None:
     shape = service_model("sagemaker").operation_model(operation).input_shape
     for request in mutations(shape, request_of(operation)):
         status, answer = wire.ask(f"SageMaker.{operation}", json.dumps(request).encode())
@@ -140,7 +202,16 @@ def test_a_malformed_value_anywhere_is_no_failure_of_the_emulator(
         assert status == 200 or (answer["__type"] and answer["message"]), (request, answer)
 
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request"
+@pytest.mark.parametrize(("method", "path"), trial_metrics.HANDLERS)
+def test_malformed_metrics_never_cause_a_500(created: None, wire: Wire, method: str, path: str) -> None:
+    operation = service_model("sagemaker-metrics").operation_model(path.removeprefix("/"))
+    for request in mutations(operation.input_shape, sample(operation.input_shape)):
+        body = json.dumps(request).encode()
+        status, answer = wire.send(method, path, body, {"Authorization": SIGNED})
+        assert status in (200, 400), (request, answer)
+    component = {"TrialComponentName": "malformed"}
+    status, _ = wire.ask("SageMaker.DescribeTrialComponent", json.dumps(component).encode())
+    assert status == 200
 
 
 @pytest.mark.parametrize("signed", [True, False])
@@ -154,7 +225,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_reques
         "SageMaker.ListModels ",
     ],
 )
-def test_a_target_that_names_no_operation(emulator: EmulatorProcess, target: str, signed: bool) -> None:
+def test_unknown_targets_are_a_400(emulator: EmulatorProcess, target: str, signed: bool) -> None:
     answer = post(emulator, b"{}", {"X-Amz-Target": target, **({"Authorization": SIGNED} if signed else {})})
     assert answer[0] == (400 if target.strip() == target else 200)
     if answer[0] == 400:
@@ -164,7 +235,7 @@ def test_a_target_that_names_no_operation(emulator: EmulatorProcess, target: str
 @pytest.mark.parametrize(
     "headers", [{}, {"X-Amz-Target": ""}, {"X-Amz-Target": "DynamoDB_20120810.ListTables"}]
 )
-def test_a_signed_request_without_a_target_of_sagemaker(
+def test_signed_requests_without_a_target_of_sagemaker_are_a_400(
     emulator: EmulatorProcess, headers: dict[str, str]
 ) -> None:
     status, answer = post(emulator, b"{}", {**headers, "Authorization": SIGNED})
@@ -193,7 +264,7 @@ def deep(levels: int) -> bytes:
         b'{"MaxResults": %s}' % (b"9" * 100_000),
     ],
 )
-def test_a_body_that_cannot_be_read(emulator: EmulatorProcess, body: bytes) -> None:
+def test_unreadable_bodies_are_a_400(emulator: EmulatorProcess, body: bytes) -> None:
     operation = "Search" if b"Search" in body else "ListModels"
     status, answer = post(emulator, body, {"X-Amz-Target": f"SageMaker.{operation}"})
     assert (status, answer["__type"]) in ((400, "SerializationException"), (400, "ValidationException"))
@@ -201,17 +272,18 @@ def test_a_body_that_cannot_be_read(emulator: EmulatorProcess, body: bytes) -> N
 
 
 @pytest.mark.parametrize("chunks", [b"x\r\n{}\r\n0\r\n\r\n", b"2\r\n{}xx0\r\n\r\n"])
-def test_a_body_of_malformed_chunks(emulator: EmulatorProcess, chunks: bytes) -> None:
+def test_malformed_chunks_are_a_400(emulator: EmulatorProcess, chunks: bytes) -> None:
     place = urlsplit(emulator.address)
     with socket.create_connection((str(place.hostname), int(place.port or 0)), PATIENCE) as connection:
         head = f"POST / HTTP/1.1\r\nHost: {place.netloc}\r\nX-Amz-Target: SageMaker.ListModels\r\n"
         connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks)
         response = http.client.HTTPResponse(connection)
         response.begin()
-        assert (response.status, json.loads(response.read())["__type"]) == (400, "SerializationException")
+        assert response.status == 400
+        assert json.loads(response.read())["message"]
 
 
-def test_times_in_iso_8601_filter_as_numbers_do(emulator: EmulatorProcess, wire: Wire, created: None) -> None:
+def test_filters_accept_times_in_iso_8601(emulator: EmulatorProcess, wire: Wire, created: None) -> None:
     def listed(**times: Any) -> list[str]:
         request = {"NameContains": "malformed", **times}
         status, answer = wire.ask("SageMaker.ListModels", json.dumps(request).encode())

@@ -42,7 +42,7 @@ def register(hosting: Hosting, group: str, **members: Any) -> str:
     return arn
 
 
-def test_versions_are_counted_and_their_numbers_never_used_again(hosting: Hosting, group: str) -> None:
+def test_version_numbers_are_never_reused(hosting: Hosting, group: str) -> None:
     arns = [register(hosting, group) for _ in range(2)]
     assert [arn.rpartition(f"model-package/{group}/")[2] for arn in arns] == ["1", "2"]
     hosting.sagemaker.delete_model_package(ModelPackageName=arns[1])
@@ -161,7 +161,7 @@ def test_a_package_of_a_model_and_of_another_package(hosting: Hosting, group: st
         ),
     ],
 )
-def test_packages_that_cannot_be_registered(hosting: Hosting, members: dict[str, Any], said: str) -> None:
+def test_invalid_packages_are_refused(hosting: Hosting, members: dict[str, Any], said: str) -> None:
     with pytest.raises(ClientError, match=said):
         hosting.sagemaker.create_model_package(InferenceSpecification=specification(), **members)
 
@@ -176,7 +176,7 @@ def test_a_policy_of_a_group(hosting: Hosting, group: str) -> None:
     sagemaker.delete_model_package_group(ModelPackageGroupName=group)
 
 
-def test_containers_of_one_are_a_model(hosting: Hosting) -> None:
+def test_a_single_item_of_containers_is_accepted(hosting: Hosting) -> None:
     name = f"one-{next(_numbers)}"
     hosting.sagemaker.create_model(
         ModelName=name, ExecutionRoleArn=ROLE, Containers=[{"Image": image("talks")}]

@@ -70,7 +70,7 @@ def test_pipelines_keep_their_definition(emulator: EmulatorProcess, sagemaker: A
         ),
     ],
 )
-def test_definitions_that_cannot_be(sagemaker: Any, members: dict[str, Any], said: str) -> None:
+def test_invalid_pipeline_definitions_are_refused(sagemaker: Any, members: dict[str, Any], said: str) -> None:
     request = {"PipelineName": "never", "RoleArn": ROLE, "ClientRequestToken": TOKEN, **members}
     with pytest.raises(ClientError, match=said):
         sagemaker.create_pipeline(**request)

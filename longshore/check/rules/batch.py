@@ -1,4 +1,4 @@
-"""Batch transform: what /execution-parameters says, and whether it is kept (C1, C3, C5)."""
+"""Batch transform: /execution-parameters, and the order of answers (C1, C3, C5)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from longshore import limits
 from longshore.check import payloads
+from longshore.check.body_limit import takes
 from longshore.check.exchange import Exchange
-from longshore.check.payloads import Payload
+from longshore.check.large import padable
 from longshore.check.rule import (
     Group,
-    NotTried,
     Outcome,
     Severity,
     failed,
@@ -23,7 +23,7 @@ from longshore.check.rule import (
 from longshore.check.session import Session
 
 _STRATEGIES = ("MULTI_RECORD", "SINGLE_RECORD", "MultiRecord", "SingleRecord")
-_TIMES = 3  # how often the payload's lines are sent in one request
+_TIMES = 3  # repeats of the payload's lines in one request
 _KEYS = {"MaxConcurrentTransforms": int, "BatchStrategy": str, "MaxPayloadInMB": int}
 
 
@@ -32,7 +32,7 @@ def _asked(session: Session) -> Exchange:
 
 
 def _parameters(session: Session) -> dict[str, Any] | None:
-    """What it says; None where it says nothing, or nothing that can be read: another rule's."""
+    """Return the parsed parameters; None if there are none or they are no JSON object (C1-json)."""
     seen = _asked(session)
     if seen.status != 200:
         return None
@@ -43,15 +43,15 @@ def _parameters(session: Session) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-_NONE = "it has no /execution-parameters, or none that can be read"
+_NONE = "there are no /execution-parameters, or they are no JSON object"
 
 
 @rule(
     "C1-asked",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.BATCH,
-    "GET /execution-parameters is 200, or 404",
-    "A transform job asks for it first; without it the job's own settings count.",
+    "GET /execution-parameters is 200, or a 4xx",
+    "A transform job asks for it first. After a 4xx its own settings apply; a 5xx is not documented.",
 )
 def asked(session: Session) -> Outcome:
     seen = _asked(session)
@@ -62,15 +62,15 @@ def asked(session: Session) -> Outcome:
 
 @rule(
     "C1-json",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.BATCH,
-    "/execution-parameters is JSON with keys and types that SageMaker knows",
-    "A job that cannot read it fails before its first request.",
+    "/execution-parameters is a JSON object with the keys and types that SageMaker knows",
+    "What a transform job does with anything else is not documented.",
 )
 def is_json(session: Session) -> Outcome:
     seen = _asked(session)
     if seen.status != 200:
-        return not_applicable("it has no /execution-parameters")
+        return not_applicable("there is no /execution-parameters")
     value = _parameters(session)
     remedy = 'Answer {"MaxConcurrentTransforms": 8, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}.'
     if value is None:
@@ -80,16 +80,19 @@ def is_json(session: Session) -> Outcome:
         for key, kind in _KEYS.items()
         if key in value and (not isinstance(value[key], kind) or isinstance(value[key], bool))
     ]
-    wrong += [f"unknown key {key!r}" for key in value if key not in _KEYS]
-    return failed(", ".join(wrong), remedy) if wrong else passed(str(seen))
+    if wrong:
+        return failed(", ".join(wrong), remedy)
+    if unknown := [repr(key) for key in value if key not in _KEYS]:
+        return failed(f"unknown keys: {', '.join(unknown)}", remedy)
+    return passed(str(seen))
 
 
 @rule(
     "C3-limits",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.BATCH,
-    "What /execution-parameters says is within SageMaker's limits",
-    "A payload of at most 100 MB, and payload times requests at once of at most 100 MB: else the job fails.",
+    "/execution-parameters stays within SageMaker's limits",
+    "CreateTransformJob refuses a payload, or payload times concurrent requests, of over 100 MB.",
 )
 def within_limits(session: Session) -> Outcome:
     value = _parameters(session)
@@ -97,7 +100,7 @@ def within_limits(session: Session) -> Outcome:
         return not_applicable(_NONE)
     concurrency, payload = value.get("MaxConcurrentTransforms", 1), value.get("MaxPayloadInMB", 6)
     if not isinstance(concurrency, int) or not isinstance(payload, int):
-        return not_applicable("its numbers are none, see C1-json")
+        return not_applicable("its values are not numbers, see C1-json")
     wrong = []
     if not 0 <= payload <= limits.PAYLOAD_MB_BATCH:
         wrong.append(f"MaxPayloadInMB {payload}")
@@ -107,43 +110,46 @@ def within_limits(session: Session) -> Outcome:
         wrong.append(f"{concurrency} × {payload} MB is more than {limits.TRANSFORM_TOTAL_MB} MB")
     if value.get("BatchStrategy", "MULTI_RECORD") not in _STRATEGIES:
         wrong.append(f"BatchStrategy {value['BatchStrategy']!r}")
-    return failed("; ".join(wrong), "Lower what is too large.") if wrong else passed(json.dumps(value))
+    return (
+        failed(
+            "; ".join(wrong),
+            "Keep MaxPayloadInMB times MaxConcurrentTransforms within 100, and use a known BatchStrategy.",
+        )
+        if wrong
+        else passed(json.dumps(value))
+    )
 
 
 @rule(
     "C1-keeps-its-word",
     Severity.ERROR,
     Group.BATCH,
-    "A body as large as its MaxPayloadInMB is taken",
-    "The job cuts its input into bodies of that size.",
+    "A body as large as its MaxPayloadInMB is accepted",
+    "The job splits its input into bodies of that size.",
 )
 def keeps_its_word(session: Session) -> Outcome:
     value = _parameters(session)
     payload_mb = (value or {}).get("MaxPayloadInMB")
     if not isinstance(payload_mb, int) or not 0 < payload_mb <= limits.PAYLOAD_MB_BATCH:
-        return not_applicable("it names no size")
-    try:
-        payload = session.valid()
-    except NotTried:
-        payload = Payload(b"[[1.0]]", payloads.JSON, "a guess", guessed=True)
-    answer = session.client.post(payloads.enlarged(payload, payload_mb * limits.MB), payload.content_type)
-    if answer.status is not None and answer.status < 500 and answer.status != 413:
-        return passed(str(answer))
-    return failed(str(answer), "Name a size that its front lets through.")
+        return not_applicable("/execution-parameters has no valid MaxPayloadInMB")
+    return takes(session, payload_mb, "Let the proxy in front accept that size, or name a smaller one.")
 
 
 def _lines(session: Session) -> tuple[list[str], list[str]] | str:
-    """The lines of the payload, several times over, and those of the answer; or why there are none."""
+    """Return the payload's lines, repeated, and those of the answer; or the reason why there are none."""
     payload = session.valid()
     if not payload.content_type.startswith(payloads.CSV):
-        return "the payload is no CSV"
+        return "the payload is not CSV"
+    rows = payload.body.splitlines()
+    if len(rows) > 1 and not padable(rows[0]) and padable(rows[1]):
+        return "the payload has a header line"
     body = payload.body if payload.body.endswith(b"\n") else payload.body + b"\n"
     answer = session.once(
         "lines",
         lambda: session.client.post(body * _TIMES, payload.content_type, {"Accept": payloads.CSV}),
     )
     if not answer.ok or not answer.content_type.startswith(payloads.CSV):
-        return f"no CSV comes back for CSV: {answer}"
+        return f"the answer to CSV is not CSV: {answer}"
     return body.decode("latin-1").splitlines() * _TIMES, answer.text.strip().splitlines()
 
 
@@ -151,8 +157,8 @@ def _lines(session: Session) -> tuple[list[str], list[str]] | str:
     "C5-a-line-each",
     Severity.WARNING,
     Group.BATCH,
-    "As many CSV lines come back as were sent",
-    "With several records in a request the outputs are joined to the inputs by their order.",
+    "A CSV answer has as many lines as the request",
+    "A job with several records in a request matches outputs to inputs by their order.",
 )
 def line_each(session: Session) -> Outcome:
     lines = _lines(session)
@@ -160,15 +166,15 @@ def line_each(session: Session) -> Outcome:
         return not_applicable(lines)
     sent, came = lines
     told = f"{len(sent)} lines sent, {len(came)} came back"
-    return passed(told) if len(came) == len(sent) else failed(told, "Answer with a line for each line.")
+    return passed(told) if len(came) == len(sent) else failed(told, "Return one line per row.")
 
 
 @rule(
     "C5-in-order",
     Severity.WARNING,
     Group.BATCH,
-    "CSV lines come back in the order in which they were sent",
-    "The order of a file is kept in a job's output, and is all that joins the two.",
+    "A CSV answer has its lines in the order of the request",
+    "Nothing but the order of the lines links a job's output to its input.",
 )
 def in_order(session: Session) -> Outcome:
     lines = _lines(session)
@@ -179,7 +185,7 @@ def in_order(session: Session) -> Outcome:
     alone = session.client.post(payload.body, payload.content_type, {"Accept": payloads.CSV})
     expected = alone.text.strip().splitlines() * _TIMES
     if sorted(came) != sorted(expected):
-        return not_tried("the same lines get other answers beside others, so that none can be told apart")
+        return not_tried("the same lines get other answers next to other lines, so they cannot be matched")
     if len(set(came)) < 2:
         return not_tried(
             "all lines get the same answer: give a payload of different ones with --payload FILE"
@@ -190,5 +196,5 @@ def in_order(session: Session) -> Outcome:
     first = next(n for n, (got, wanted) in enumerate(zip(came, expected, strict=True)) if got != wanted)
     return failed(
         f"{told}, of which line {first + 1} came as {came[first][:60]!r} and not as {expected[first][:60]!r}",
-        "Answer the lines in the order in which they came.",
+        "Return the predictions in the order of the rows.",
     )

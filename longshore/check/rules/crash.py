@@ -1,5 +1,4 @@
-"""A worker that dies while it has work: one is killed, and the callers and the container are watched (A10,
-A11, B1)."""
+"""A worker is killed during requests: what its callers and the container do (A10, A11, B1)."""
 
 from __future__ import annotations
 
@@ -30,9 +29,14 @@ _POLL_SECONDS = 0.05
 
 
 class _Crash:
-    """answers: of all callers, from before the kill to after it. after: to the requests that were sent until
-    one was answered. recovered: seconds from the kill to /ping and a request that are well, None where that
-    did not come. code: where the container ended by itself."""
+    """Kills a worker while callers send requests.
+
+    Attributes:
+        answers: To all callers, from before the kill to after it.
+        after: To later requests, until one was answered.
+        recovered: Seconds from the kill until /ping and a request are fine; None if they never are.
+        code: The exit code, if the container ended by itself.
+    """
 
     def __init__(self, session: Session, server: Server) -> None:
         payload = session.valid()
@@ -40,18 +44,22 @@ class _Crash:
         self.recovered: float | None = None
         victim = leaf(server.running)
         if victim is None:
-            raise NotTried("it is a single process: if it dies the container has ended")
+            raise NotTried("it is a single process: if that dies, the container ends")
         pause = threading.Event()
         with callers(session, server.client, payload, _CALLERS) as self.answers:
+            if slow := [each for each in self.answers if each.late]:
+                raise NotTried(f"{_CALLERS} callers at a time wait too long even without a crash: {slow[0]}")
+            if not any(each.ok for each in self.answers):
+                raise NotTried(f"a second container answers none of {_CALLERS} callers: {self.answers[0]}")
             try:
                 os.kill(victim, signal.SIGKILL)
             except (PermissionError, ProcessLookupError) as error:
                 raise NotTried(f"a worker cannot be killed from here: {error}") from None
             killed = time.monotonic()
             pause.wait(_POLL_SECONDS)
-        # All callers have asked since: whoever waited in vain for the dead worker was one of them.
+        # All callers have asked since: any that waited for the dead worker is one of them.
         self.patience = 10 * (server.ready_seconds or 0.0) + session.options.settle
-        # From now on: a caller may have waited long for its last answer.
+        # Starts now: a caller may have waited long for its last answer.
         until = time.monotonic() + self.patience
         while time.monotonic() < until and server.running.exit_code() is None:
             if server.ping().status == 200:
@@ -71,8 +79,8 @@ def _crashed(session: Session) -> _Crash:
     "A11-crash-answers",
     Severity.ERROR,
     Group.REQUESTS,
-    "When a worker is killed nobody waits in vain",
-    "A caller whose request died with its worker must hear of it, not wait for 60 s.",
+    "If a worker is killed, its callers get an error instead of no answer",
+    "Otherwise a caller whose request was lost with its worker waits for 60 s.",
     needs="image",
     alone=True,
 )
@@ -80,7 +88,7 @@ def crash_answers(session: Session) -> Outcome:
     crash = _crashed(session)
     wrong = [each for each in (*crash.answers, *crash.after) if each.late]
     if wrong:
-        return failed(str(wrong[0]), "Close a dead worker's connections, or answer 502 in its place.")
+        return failed(str(wrong[0]), "Close the connections of a dead worker, or answer 502 for it.")
     bad = [each for each in crash.answers if not each.ok]
     return passed(f"{len(crash.answers)} requests, {len(bad)} not answered{f', as {bad[0]}' if bad else ''}")
 
@@ -89,8 +97,8 @@ def crash_answers(session: Session) -> Outcome:
     "A10-crash-recovers",
     Severity.ERROR,
     Group.HEALTH,
-    "When a worker is killed another takes its place, or the container ends",
-    "A container that neither serves nor ends is never replaced while its /ping says 200.",
+    "If a worker is killed, another replaces it, or the container ends",
+    "SageMaker does not replace a container that no longer serves while its /ping is 200.",
     needs="image",
     alone=True,
 )
@@ -101,36 +109,43 @@ def crash_recovers(session: Session) -> Outcome:
     if crash.code:
         return passed(f"the container ended with exit code {crash.code}")
     if crash.code == 0:
-        return failed("the container ended with exit code 0", "End with the code of what failed.")
+        return failed("it ended with exit code 0", "Exit with a code other than 0.", Severity.WARNING)
     return failed(
-        f"not within {crash.patience:.0f} s", "Watch the workers: start another, or end with a code not 0."
+        f"not within {crash.patience:.0f} s",
+        "Supervise the workers: start a new one, or exit with a code other than 0.",
     )
+
+
+def _is_half(answer: Exchange, whole: Exchange) -> bool:
+    return len(answer.body) < len(whole.body) and whole.body.startswith(answer.body)
 
 
 @rule(
     "B1-cut",
     Severity.ERROR,
     Group.STREAMING,
-    "A streamed answer whose worker is killed breaks off, without the end of a whole one",
-    "A neat end makes half an answer look like all of it.",
+    "A streamed answer breaks off if its worker is killed",
+    "With a regular last chunk, half an answer looks complete.",
     needs="image",
     alone=True,
 )
 def cut(session: Session) -> Outcome:
     whole = session.reference()
     if not whole.chunked:
-        return not_applicable("its answers have a length")
+        return not_applicable("its answers are not streamed")
     payload = session.valid()
     if session.client.post(payload.body, payload.content_type).body != whole.body:
-        return not_tried("the same payload gets another answer each time, so that half of one is not known")
+        return not_tried(
+            "the same payload gets a different answer each time, so half of one is not recognized"
+        )
     crash = _crashed(session)
     answers = [*crash.answers, *crash.after]
-    neat = [each for each in answers if each.ok and each.body != whole.body]
+    neat = [each for each in answers if each.ok and _is_half(each, whole)]
     if neat:
         return failed(
-            f"{neat[0]}, with the last chunk of a whole answer, which has {size_of(len(whole.body))}",
-            "Close the connection where a stream fails; let a proxy in front speak HTTP/1.1 to what streams "
-            "(nginx: proxy_http_version 1.1).",
+            f"{neat[0]}, with a regular last chunk; the whole answer has {size_of(len(whole.body))}",
+            "Close the connection without the last chunk if a stream fails. A proxy in front must speak "
+            "HTTP/1.1 to the server (nginx: proxy_http_version 1.1).",
         )
     broken = [each for each in answers if each.chunked and not each.ok]
     if not broken:

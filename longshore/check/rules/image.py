@@ -1,4 +1,4 @@
-"""What can be told of an image without starting it, or by looking into it (A1 to A7, B7, F3, F4)."""
+"""An image's configuration and files (A1 to A7, B7, F3, F4)."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _NOT_THE_PROGRAM = ("/proc", "/sys", "/root", "/etc", "/var")
 
 @rule(
     "A1-exec-form",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.IMAGE,
     "The entrypoint is in exec form",
-    "A shell in between keeps SIGTERM to itself, and `serve` never reaches the program.",
+    "In shell form the program gets neither SIGTERM nor the argument `serve`.",
     needs="image",
 )
 def exec_form(session: Session) -> Outcome:
@@ -55,14 +55,14 @@ def exec_form(session: Session) -> Outcome:
     "A2-no-tini",
     Severity.WARNING,
     Group.IMAGE,
-    "tini is not the entrypoint",
-    "tini mistakes `serve` and `train` for arguments of its own.",
+    "The entrypoint is not tini",
+    "tini takes `serve` and `train` for its own arguments.",
     needs="image",
 )
 def no_tini(session: Session) -> Outcome:
     entrypoint = session.image().entrypoint or ()
     if entrypoint and PurePosixPath(entrypoint[0]).name.startswith("tini"):
-        return failed(f"ENTRYPOINT {list(entrypoint)}", "Let the program itself be the entrypoint.")
+        return failed(f"ENTRYPOINT {list(entrypoint)}", "Make the program the entrypoint.")
     return passed(f"ENTRYPOINT {list(entrypoint)}")
 
 
@@ -70,14 +70,14 @@ def no_tini(session: Session) -> Outcome:
     "A4-root",
     Severity.NOTE,
     Group.IMAGE,
-    "The image runs as root unless told otherwise",
-    "AWS's guide expects root; as another user a container may lack rights to what SageMaker mounts.",
+    "The image runs as root by default",
+    "AWS's guide expects root; another user may lack permissions for what SageMaker mounts.",
     needs="image",
 )
 def root(session: Session) -> Outcome:
     user = session.image().user
     if user.partition(":")[0] not in ("", "0", "root"):
-        return failed(f"USER {user}", "Start as root, and let the program drop its rights itself.")
+        return failed(f"USER {user}", "Remove USER from the Dockerfile; the program can drop its privileges.")
     return passed(f"USER {user or 'not set'}")
 
 
@@ -85,8 +85,8 @@ def root(session: Session) -> Outcome:
     "A4-readable",
     Severity.WARNING,
     Group.IMAGE,
-    "All files of the program can be read by everyone",
-    "Serverless endpoints run the image as a user who owns none of its files.",
+    "The program's files are readable for all users",
+    "Serverless endpoints run the image as a user who owns no files.",
     needs="image",
     alone=True,
 )
@@ -104,7 +104,7 @@ def readable(session: Session) -> Outcome:
     session.add(running)
     try:
         if running.wait(_LOOK_SECONDS) is None:
-            return not_tried(f"the look at the image's files took longer than {_LOOK_SECONDS:g} s")
+            return not_tried(f"listing the image's files took longer than {_LOOK_SECONDS:g} s")
         found = [line.text for line in running.lines() if line.stream == "stdout"]
         if running.exit_code() in (126, 127):
             return not_tried("needs `find` in the image")
@@ -112,7 +112,7 @@ def readable(session: Session) -> Outcome:
         session.remove(running)
     if found:
         shown = ", ".join(found[:5])
-        return failed(f"{len(found)} files are not: {shown}", "RUN chmod -R a+rX where they lie.")
+        return failed(f"{len(found)} files are not: {shown}", "In the Dockerfile: RUN chmod -R a+rX FOLDER")
     return passed()
 
 
@@ -121,13 +121,13 @@ def readable(session: Session) -> Outcome:
     Severity.WARNING,
     Group.IMAGE,
     "The image holds no AWS credentials in its environment",
-    "They take the place of the role that SageMaker gives it, and everyone who has the image has them.",
+    "They replace the role that SageMaker provides, and everyone with the image can read them.",
     needs="image",
 )
 def no_credentials(session: Session) -> Outcome:
     found = [name for name in _SECRETS if name in session.image().environment]
     if found:
-        return failed(f"ENV {', '.join(found)}", "Remove them, and replace the keys: they are known now.")
+        return failed(f"ENV {', '.join(found)}", "Remove them from the Dockerfile, and revoke the keys.")
     return passed()
 
 
@@ -135,8 +135,8 @@ def no_credentials(session: Session) -> Outcome:
     "A7-label",
     Severity.NOTE,
     Group.IMAGE,
-    "The label says that the image obeys SAGEMAKER_BIND_TO_PORT",
-    "Endpoints of several containers ask for it.",
+    "The image has the label accept-bind-to-port",
+    "Endpoints with several containers require it.",
     needs="image",
 )
 def label(session: Session) -> Outcome:
@@ -146,7 +146,7 @@ def label(session: Session) -> Outcome:
     shown = f"{BIND_TO_PORT}={value}" if value is not None else "it has no such label"
     if value == "true":
         return passed(shown)
-    return failed(shown, f"LABEL {BIND_TO_PORT}=true, if it listens there.")
+    return failed(shown, f"Add LABEL {BIND_TO_PORT}=true if A7-bind-to-port passes.")
 
 
 @rule(
@@ -154,7 +154,7 @@ def label(session: Session) -> Outcome:
     Severity.WARNING,
     Group.IMAGE,
     "The image is at most 10 GB",
-    "Serverless endpoints take no larger one, and every start of any endpoint waits for its download.",
+    "Serverless endpoints accept no larger image, and every endpoint waits for its download.",
     needs="image",
 )
 def size(session: Session) -> Outcome:
@@ -166,7 +166,7 @@ def size(session: Session) -> Outcome:
             else not_tried("its size is not known")
         )
     if found > session.options.image_bytes:
-        return failed(size_of(found), "Leave out what only the build needs: a build in two stages.")
+        return failed(size_of(found), "Use a multi-stage build to leave out what only the build needs.")
     return passed(size_of(found))
 
 
@@ -175,7 +175,7 @@ def size(session: Session) -> Outcome:
     Severity.ERROR,
     Group.IMAGE,
     "The image is for Linux on a processor SageMaker has",
-    "Anything else ends at once with an exec format error.",
+    "Otherwise it exits at once: exec format error.",
     needs="image",
 )
 def linux(session: Session) -> Outcome:
@@ -185,7 +185,7 @@ def linux(session: Session) -> Outcome:
     shown = f"{system}/{architecture}"
     if system == "linux" and architecture in ("amd64", "arm64"):
         return passed(shown)
-    return failed(shown, "docker build --platform linux/amd64")
+    return failed(shown, "Build it with: docker build --platform linux/amd64")
 
 
 @rule(
@@ -193,7 +193,7 @@ def linux(session: Session) -> Outcome:
     Severity.WARNING,
     Group.IMAGE,
     "The image is for amd64",
-    "Only Graviton instances run arm64; an image built on a Mac without --platform is for it by mistake.",
+    "Only Graviton instances run arm64. An image built on a Mac without --platform is for arm64.",
     needs="image",
 )
 def amd64(session: Session) -> Outcome:
@@ -202,7 +202,7 @@ def amd64(session: Session) -> Outcome:
     architecture = session.image().architecture
     if architecture == "amd64":
         return passed(architecture)
-    return failed(str(architecture), "docker build --platform linux/amd64, unless it is for Graviton.")
+    return failed(str(architecture), "Unless it is for Graviton: docker build --platform linux/amd64")
 
 
 @rule(
@@ -251,10 +251,10 @@ def docker_manifest(session: Session) -> Outcome:
 
 @rule(
     "F3-name",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.IMAGE,
     "The image's name has at most 255 characters",
-    "CreateModel refuses a longer one.",
+    "CreateModel refuses a longer URI, and the registry's name is added in front.",
     needs="image",
 )
 def name(session: Session) -> Outcome:

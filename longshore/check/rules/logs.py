@@ -1,4 +1,4 @@
-"""What it wrote, and what it left alone, when all else has been asked (A17, A18)."""
+"""The log and the model folder after all other requests (A17, A18)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
     Severity.NOTE,
     Group.LOGS,
     "It writes to stdout or stderr",
-    "It is all that CloudWatch Logs gets: logs in files are lost with the container.",
+    "CloudWatch Logs gets nothing else; log files are lost with the container.",
     needs="image",
 )
 def writes(session: Session) -> Outcome:
@@ -29,11 +29,9 @@ def writes(session: Session) -> Outcome:
     until = time.monotonic() + session.options.settle
     pause = threading.Event()
     while not lines and time.monotonic() < until:
-        pause.wait(0.02)  # what it wrote may still be under way
+        pause.wait(0.02)  # its last lines may still be on their way
     if not lines:
-        return failed(
-            "not a line, for all that was asked of it", "Log to stderr, and a line for each request."
-        )
+        return failed("it wrote no line during all requests", "Log to stderr, one line for each request.")
     return passed(f"{len(lines)} lines, the last: {excerpt(lines[-1].text)}")
 
 
@@ -41,15 +39,15 @@ def writes(session: Session) -> Outcome:
     "A18-plain",
     Severity.NOTE,
     Group.LOGS,
-    "Its lines are plain text",
-    "Colours and cursor movements are noise in CloudWatch.",
+    "The log is plain text",
+    "Color codes are noise in CloudWatch.",
     needs="image",
 )
 def plain(session: Session) -> Outcome:
     for line in list(session.base().lines()):
         if found := _CONTROL.search(line.text):
             return failed(
-                f"{found.group()!r} in: {excerpt(line.text)!r}", "Write colours only to a terminal."
+                f"{found.group()!r} in: {excerpt(line.text)!r}", "Write color codes only to a terminal."
             )
     return passed()
 
@@ -58,8 +56,8 @@ def plain(session: Session) -> Outcome:
     "A18-quiet-ping",
     Severity.NOTE,
     Group.LOGS,
-    "A healthy /ping leaves no line in the log",
-    "It comes every few seconds for as long as the endpoint lives, and is paid for by the line.",
+    "A successful /ping is not logged",
+    "SageMaker sends one every few seconds, and CloudWatch Logs bills each line.",
     needs="image",
 )
 def quiet_ping(session: Session) -> Outcome:
@@ -77,7 +75,8 @@ def quiet_ping(session: Session) -> Outcome:
     pings = [line.text for line in lines[before:] if "/ping" in line.text]
     if len(pings) >= _PINGS // 2:
         return failed(
-            f"{_PINGS} pings, {len(pings)} lines: {excerpt(pings[-1])}", "Leave out those that are 200."
+            f"{_PINGS} pings, {len(pings)} lines: {excerpt(pings[-1])}",
+            "Do not log successful /ping requests.",
         )
     return passed(f"{_PINGS} pings, {len(pings)} lines")
 
@@ -86,16 +85,16 @@ def quiet_ping(session: Session) -> Outcome:
     "A17-untouched",
     Severity.WARNING,
     Group.START,
-    "It wrote nothing into its model's folder",
-    "SageMaker's cannot be written to.",
+    "It writes nothing to the model folder",
+    "In SageMaker it is read-only.",
     needs="image",
 )
 def untouched(session: Session) -> Outcome:
     if not session.base().how.model_read_only:
-        return not_tried("it needs to write there, see A17-model-read-only")
+        return not_tried("it has to write there, see A17-model-read-only")
     before = session.model_before()
     after = layout.listing(session.model())
     changed = sorted(name for name in before.keys() | after if before.get(name) != after.get(name))
     if changed:
-        return failed(", ".join(changed[:5]), "Write below TMPDIR.")
-    return passed(f"{len(before)} files as they were")
+        return failed(", ".join(changed[:5]), "Write to /tmp or TMPDIR.")
+    return passed(f"{len(before)} files, unchanged")

@@ -1,4 +1,4 @@
-"""/metrics, as SageMaker scrapes it (A19)."""
+"""/metrics, which SageMaker scrapes (A19)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _scraped(session: Session) -> Exchange:
     Severity.NOTE,
     Group.LOGS,
     "GET /metrics is 200",
-    "New endpoints scrape it unless told otherwise (EnableDetailedObservability).",
+    "New endpoints scrape it by default (EnableDetailedObservability).",
 )
 def there(session: Session) -> Outcome:
     seen = _scraped(session)
@@ -44,7 +44,7 @@ def there(session: Session) -> Outcome:
     Severity.WARNING,
     Group.LOGS,
     "/metrics is in Prometheus's text format",
-    "A single line that cannot be read loses the whole scrape.",
+    "One malformed line makes the whole scrape fail.",
 )
 def in_format(session: Session) -> Outcome:
     seen = _scraped(session)
@@ -52,7 +52,8 @@ def in_format(session: Session) -> Outcome:
         return not_applicable("there is no /metrics")
     if not seen.content_type.startswith(("text/plain", "application/openmetrics-text")):
         return failed(
-            f"its type is {seen.content_type or 'not said'}", "Content-Type: text/plain; version=0.0.4"
+            f"its Content-Type is {seen.content_type or 'missing'}",
+            "Send `text/plain; version=0.0.4`.",
         )
     for number, line in enumerate(seen.text.splitlines(), 1):
         if not _LINE.fullmatch(line):
@@ -64,8 +65,8 @@ def in_format(session: Session) -> Outcome:
     "A19-in-time",
     Severity.WARNING,
     Group.LOGS,
-    "/metrics answers within 10 s while every worker computes",
-    "It is scraped every 10 s at the most often, and what is late is lost.",
+    "/metrics answers within 10 s while all workers are busy",
+    "SageMaker scrapes as often as every 10 s, and a late scrape is lost.",
 )
 def in_time(session: Session) -> Outcome:
     if _scraped(session).status != 200:
@@ -73,4 +74,4 @@ def in_time(session: Session) -> Outcome:
     seen = session.once("busy", lambda: busy(session)).metrics
     if seen.status == 200 and seen.seconds <= limits.SCRAPE_SECONDS_RANGE[0]:
         return passed(f"after {seen.seconds:.3f} s")
-    return failed(str(seen), "Let it be answered by something that never waits for the model.")
+    return failed(str(seen), "Answer /metrics in a thread or process that never waits for the model.")

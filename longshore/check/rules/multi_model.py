@@ -1,4 +1,4 @@
-"""Several models in one container, where its label or its environment says so (B4)."""
+"""Multi-model containers (B4)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,30 @@ from dataclasses import replace
 
 from longshore.check import layout
 from longshore.check.exchange import Exchange
-from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore.check.rule import (
+    Group,
+    NotTried,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
 from longshore.check.served import NotReady, Server
-from longshore.check.session import MULTI_MODEL, Session
+from longshore.check.session import MULTI_MODEL, NO_MODEL, Session
 from longshore.engines.base import Mount
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.multi-models"
 _NAME = "longshore-check"
 _URL = f"/opt/ml/models/{_NAME}/model"
 _ABSENT = "no-such-model"
+_NEED_A_LOADED_MODEL = {"B4-load-twice", "B4-invoke", "B4-unload"}
 
 
 class _Calls:
-    """The container's answers to one sequence of calls, by their names."""
+    """The answers to one sequence of calls, by name."""
 
     def __init__(self, session: Session) -> None:
         self.seen: dict[str, Exchange] = {}
@@ -32,7 +43,7 @@ class _Calls:
             Mount(session.model(), _URL, read_only=True),
         )
         (folder / _NAME / "model").mkdir()
-        # There is no other model: what it serves is loaded by its calls alone.
+        # No other model: all that it serves is loaded by these calls.
         nothing = session.new_folder("no-model")
         nothing.mkdir()
         layout.readable(nothing)
@@ -73,16 +84,19 @@ class _Calls:
 def _multi_model(
     id: str, title: str, why: str, remedy: str, kept: Callable[[dict[str, Exchange]], list[Exchange]]
 ) -> None:
-    """Add a rule. kept: of the exchanges those that do not keep it."""
+    """Add a rule. kept: Returns those of the answers that break it."""
 
     def check(session: Session) -> Outcome:
         if session.image().labels.get(_LABEL) != "true" and not session.several_models():
-            return not_applicable(
-                f"neither the label {_LABEL} nor {MULTI_MODEL} says that it holds several models"
-            )
+            return not_applicable(f"neither the label {_LABEL} nor {MULTI_MODEL} is true")
+        if session.without_model:
+            return not_tried(NO_MODEL)
         calls = session.once("multi-model", lambda: _Calls(session))
         if calls.why_not is not None:
-            return failed(calls.why_not, "Start without any model, and answer /ping with 200.")
+            return failed(calls.why_not, "Start without a model, and answer /ping with 200.")
+        loaded = calls.seen["load"]
+        if id in _NEED_A_LOADED_MODEL and loaded.status != 200:
+            return not_tried(f"no model was loaded, see B4-load: {loaded}")
         wrong = kept(calls.seen)
         return failed(str(wrong[0]), remedy) if wrong else passed()
 
@@ -90,7 +104,7 @@ def _multi_model(
 
 
 def _lists(exchange: Exchange) -> list[tuple[str, str]] | None:
-    """The names and URLs of the models in a list; None where it is none."""
+    """Return the names and URLs of a list of models; None if it is malformed."""
     try:
         return [(model["modelName"], model["modelUrl"]) for model in json.loads(exchange.body)["models"]]
     except (ValueError, KeyError, TypeError):
@@ -99,41 +113,42 @@ def _lists(exchange: Exchange) -> list[tuple[str, str]] | None:
 
 _multi_model(
     "B4-list",
-    "GET /models lists the models that are loaded, by name and URL",
-    "SageMaker asks for it to know what it may send.",
+    "GET /models lists the loaded models with name and URL",
+    "SageMaker reads it to know which models are loaded.",
     'Answer {"models": [{"modelName": ..., "modelUrl": ...}]}.',
     lambda seen: [
         seen[name]
         for name, models in (("empty", []), ("list", [(_NAME, _URL)]))
+        if (name == "empty" or seen["load"].status == 200)
         if seen[name].status != 200 or _lists(seen[name]) != models
     ],
 )
 _multi_model(
     "B4-load",
     "POST /models loads a model",
-    "It comes before the first request for that model.",
-    "Load the model from the url, and answer 200 when it is loaded.",
+    "SageMaker sends it before the first request for a model.",
+    "Load the model from the folder in `url`, then answer 200.",
     lambda seen: [seen[name] for name in ("load", "get") if seen[name].status != 200],
 )
 _multi_model(
     "B4-load-twice",
-    "POST /models for a model that is loaded is 409",
-    "SageMaker takes any other failure for one of the load.",
-    "Answer 409.",
+    "POST /models for a loaded model is 409",
+    "SageMaker treats any other error as a failed load.",
+    "Answer 409 if the model is loaded.",
     lambda seen: [seen["again"]] if seen["again"].status != 409 else [],
 )
 _multi_model(
     "B4-invoke",
     "POST /models/NAME/invoke answers",
-    "It takes the place of /invocations.",
-    "Answer as /invocations would, with the model of that name.",
+    "It replaces /invocations.",
+    "Answer as /invocations would, with the named model.",
     lambda seen: [seen["invoke"]] if "invoke" in seen and not seen["invoke"].ok else [],
 )
 _multi_model(
     "B4-absent",
-    "A model that is not loaded is 404",
-    "That tells SageMaker to load it; any other answer goes to the caller.",
-    "Answer 404 to GET, DELETE and invoke.",
+    "Requests for a model that is not loaded are 404",
+    "404 makes SageMaker load the model; any other answer goes to the caller.",
+    "Answer 404 to GET, DELETE and invoke for models that are not loaded.",
     lambda seen: [
         seen[name]
         for name in ("get absent", "invoke absent", "delete absent", "get deleted")
@@ -142,9 +157,9 @@ _multi_model(
 )
 _multi_model(
     "B4-unload",
-    "DELETE /models/NAME unloads a model, which can be loaded again",
-    "SageMaker makes room for another one, and loads this one anew when it is asked for.",
-    "Free its memory, then answer 200; forget all of it, so that it may come again.",
+    "DELETE /models/NAME unloads a model, and it can be loaded again",
+    "SageMaker unloads models to make room, and loads them again on demand.",
+    "Free all memory of the model, then answer 200.",
     lambda seen: [
         seen[name]
         for name in ("delete", "load anew")

@@ -1,4 +1,4 @@
-"""A processing job: the image as it is, without an argument (E1 to E3)."""
+"""A processing job: the image without arguments (E1 to E3)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from pathlib import Path
 
 from longshore import limits
 from longshore.check import layout
-from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore.check.rule import (
+    Group,
+    NotTried,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
 from longshore.check.served import Log
-from longshore.check.session import Session
+from longshore.check.session import NO_SERVE, Session
 from longshore.check.waiting import Wait
 from longshore.engines.base import Container, Mount
 from longshore.errors import UserError
@@ -18,7 +28,7 @@ _ENDPOINTS = {"serve", "train"}
 
 
 class _Job:
-    """What became of it."""
+    """The job that was run, and its exit code."""
 
     def __init__(self, session: Session) -> None:
         root = session.new_folder("processing")
@@ -66,28 +76,30 @@ class _Job:
 
 
 def _job(session: Session) -> _Job | None:
-    """None where the image is for endpoints and training: without an argument it would serve."""
+    """Return the job; None if the image is for endpoints or training."""
     image = session.image()
     words = {Path(word).name for word in (*(image.entrypoint or ()), *(image.command or ()))}
-    if not words.isdisjoint(_ENDPOINTS) or _serves(session):
+    if not words.isdisjoint(_ENDPOINTS):
+        return None
+    if _why_it_does_not_serve(session) is None:
         return None
     return session.once("processing", lambda: _Job(session))
 
 
-def _serves(session: Session) -> bool:
+def _why_it_does_not_serve(session: Session) -> str | None:
     try:
         session.base()
-    except NotTried:
-        return False
-    return True
+    except NotTried as why_not:
+        return str(why_not)
+    return None
 
 
 @rule(
     "E1-runs",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.PROCESSING,
-    "Without an argument the image runs its job, and ends with exit code 0",
-    "That is how a processing job starts it, unless the job names an entrypoint.",
+    "Without arguments the image runs its job and exits with 0",
+    "A processing job starts it so, unless the job has an entrypoint. Here it gets no inputs.",
     needs="image",
     alone=True,
 )
@@ -97,8 +109,12 @@ def runs(session: Session) -> Outcome:
         return not_applicable("the image serves")
     if job.code == 0:
         return passed("exit code 0")
+    why_not = _why_it_does_not_serve(session) or ""
+    if NO_SERVE not in why_not:
+        return not_tried(f"exit code {job.code}, but the image may be for endpoints; {why_not}")
     return failed(
-        f"exit code {job.code}{job.said}", "See its last lines; then try it by hand: docker run IMAGE."
+        f"exit code {job.code}{job.said}",
+        "Read its last lines, and run it by hand with its inputs in /opt/ml/processing.",
     )
 
 
@@ -107,7 +123,7 @@ def runs(session: Session) -> Outcome:
     Severity.NOTE,
     Group.PROCESSING,
     "output/message is UTF-8 of at most 1 KB",
-    "The first KB becomes the job's ExitMessage.",
+    "The first KB becomes the ExitMessage of the job.",
     needs="image",
     alone=True,
 )
@@ -118,7 +134,7 @@ def message(session: Session) -> Outcome:
     if job.message is None:
         return not_applicable("it wrote none")
     if len(job.message) > limits.EXIT_MESSAGE_BYTES_MAX:
-        return failed(f"{len(job.message)} bytes", "Write the reason first.")
+        return failed(f"{len(job.message)} bytes", "Write at most 1 KB, the reason first.")
     try:
         return passed(job.message.decode("utf-8"))
     except UnicodeDecodeError as error:

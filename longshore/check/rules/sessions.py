@@ -1,4 +1,4 @@
-"""Stateful sessions, where a container has them (B3)."""
+"""Stateful sessions (B3)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _NONE = "it has no sessions: none is announced for NEW_SESSION"
     "B3-new-session",
     Severity.ERROR,
     Group.STREAMING,
-    "A new session is announced with an id and when it expires",
-    "SageMaker reads both, and sends all later requests with that id to the same instance.",
+    "A new session is announced with its id and expiry",
+    "SageMaker reads both, and routes later requests with that id to the same instance.",
 )
 def announced(session: Session) -> Outcome:
     opened = new_session(session)
     if session_id(opened) is None:
         return not_applicable(_NONE)
     told = f"{opened.status}, {NEW}: {opened.headers[NEW]}"
-    wrong = None if opened.ok else "the status is no 2xx"
+    wrong = None if opened.ok else "the status is not 2xx"
     wrong = wrong or _wrong(opened.headers[NEW])
     if wrong is None:
         return passed(told)
@@ -37,7 +37,7 @@ def announced(session: Session) -> Outcome:
 
 
 def _wrong(announcement: str) -> str | None:
-    """What is wrong with the header's value, None where nothing is."""
+    """Return what is wrong with the header's value, None if it is correct."""
     found = _ANNOUNCED.fullmatch(announcement)
     if found is None:
         return "it is not ID; Expires=YYYY-MM-DDThh:mm:ssZ"
@@ -46,16 +46,17 @@ def _wrong(announcement: str) -> str | None:
     try:
         expires = datetime.strptime(found[2], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        return "there is no such time"
-    return None if expires > datetime.now(UTC) else "that is over already"
+        return "the time does not exist"
+    return None if expires > datetime.now(UTC) else "it has expired already"
 
 
 @rule(
     "B3-known-session",
     Severity.ERROR,
     Group.STREAMING,
-    "A request with the id of a session that was opened is answered",
-    "That is what a session is for.",
+    "A request with the id of an open session is answered",
+    "Otherwise the session is of no use.",
+    control=True,
 )
 def known(session: Session) -> Outcome:
     id = session_id(new_session(session))
@@ -65,19 +66,19 @@ def known(session: Session) -> Outcome:
     answer = session.client.post(payload.body, payload.content_type, {SESSION: id})
     if answer.ok:
         return passed(str(answer))
-    return failed(str(answer), "Keep a session until it expires, where all workers find it.")
+    return failed(str(answer), "Keep sessions until they expire, in a place that all workers share.")
 
 
 @rule(
     "B3-unknown-session",
     Severity.WARNING,
     Group.STREAMING,
-    "A session it does not know is refused with 400",
-    "An instance that was replaced knows none of the sessions before.",
+    "An unknown session gets 400",
+    "After an instance is replaced, the old sessions are unknown.",
 )
 def unknown(session: Session) -> Outcome:
     if session_id(new_session(session)) is None:
         return not_applicable(_NONE)
     payload = session.valid()
     answer = session.client.post(payload.body, payload.content_type, {SESSION: "longshore-check-no-such"})
-    return passed(str(answer)) if answer.status == 400 else failed(str(answer), "Answer 400.")
+    return passed(str(answer)) if answer.status == 400 else failed(str(answer), "Answer 400 to unknown ids.")

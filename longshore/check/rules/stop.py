@@ -1,5 +1,4 @@
-"""SIGTERM while requests are under way: one container of its own is stopped, and all rules look at that (A3,
-A10)."""
+"""SIGTERM while requests are being processed: all rules look at one container that is stopped (A3, A10)."""
 
 from __future__ import annotations
 
@@ -28,12 +27,16 @@ _POLL_SECONDS = 0.02
 
 
 class _Stop:
-    """What happened: requests of which half is sent, SIGTERM, /ping and a new request meanwhile, the other
-    half.
+    """Sends the first half of some requests, SIGTERM, /ping and a new request, then the other halves.
 
-    first: the answer to a request sent right after the first 200. finished: the answers to those under way.
-    turned: the first /ping that was no 200. new: the answer to a request sent after that. seconds: from
-    SIGTERM to the exit. code: None where it did not end in time.
+    Attributes:
+        first: The answer to a request sent right after the first 200.
+        control: The answer to a request sent after that one.
+        finished: The answers to the requests that were sent in halves.
+        turned: The first /ping after SIGTERM that was not 200.
+        new: The answer to a request sent after that.
+        seconds: From SIGTERM to the exit.
+        code: The exit code; None if it did not exit in time.
     """
 
     def __init__(self, session: Session, server: Server) -> None:
@@ -41,9 +44,9 @@ class _Stop:
         patience = session.options.stop_seconds
         self.first_after = time.monotonic() - server.born - (server.ready_seconds or 0.0)
         self.first = server.client.post(payload.body, payload.content_type)
-        session.answer_of(server.client, payload)
+        self.control = session.answer_of(server.client, payload)
         with HalfSent(server.client, payload, _UNDER_WAY) as under_way:
-            server.ping()  # whoever answers it has seen what came before
+            server.ping()  # once it is answered, the halves have arrived
             signalled = time.monotonic()
             server.running.signal(signal.SIGTERM)
             self._meanwhile(session, server, payload)
@@ -75,22 +78,26 @@ def _stopped(session: Session) -> _Stop:
     Severity.ERROR,
     Group.HEALTH,
     "A request sent right after the first 200 is answered",
-    "Traffic follows the first 200 at once.",
+    "SageMaker sends requests as soon as /ping is 200.",
     needs="image",
     alone=True,
 )
 def ready_means_ready(session: Session) -> Outcome:
     stop = _stopped(session)
     told = f"{stop.first_after * 1000:.0f} ms after it: {stop.first}"
-    return passed(told) if stop.first.ok else failed(told, "Say 200 only when a request would be answered.")
+    if stop.first.ok:
+        return passed(told)
+    if not stop.control.ok:
+        return not_tried(f"a second container does not answer at all: {stop.control}")
+    return failed(told, "Answer /ping with 200 only once requests would be answered.")
 
 
 @rule(
     "A3-stops-in-time",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.STOP,
     "SIGTERM ends it within 30 s",
-    "Then it is killed, and whatever it still had to do is lost.",
+    "Then SageMaker kills it, and unfinished work is lost.",
     needs="image",
     alone=True,
 )
@@ -99,7 +106,7 @@ def in_time(session: Session) -> Outcome:
     if stop.code is None:
         return failed(
             f"it still ran {stop.seconds:.1f} s after SIGTERM{stop.said}",
-            "Handle SIGTERM, or pass it on to the process that serves; in a shell script use exec.",
+            "Handle SIGTERM (process 1 ignores it by default); in a shell script start the server with exec.",
         )
     return passed(f"exit code {stop.code} after {stop.seconds:.2f} s")
 
@@ -108,8 +115,8 @@ def in_time(session: Session) -> Outcome:
     "A3-exit-code",
     Severity.WARNING,
     Group.STOP,
-    "Stopped by SIGTERM, its exit code is 0",
-    "Another one looks like a crash wherever exit codes are counted.",
+    "The exit code after SIGTERM is 0",
+    "Any other exit code looks like a crash.",
     needs="image",
     alone=True,
 )
@@ -118,29 +125,27 @@ def exit_code(session: Session) -> Outcome:
     if stop.code is None:
         return not_tried("it does not end, see A3-stops-in-time")
     told = f"exit code {stop.code} after {stop.seconds:.2f} s"
-    return (
-        passed(told) if stop.code == 0 else failed(told, "Handle SIGTERM, and exit with 0 when all is done.")
-    )
+    return passed(told) if stop.code == 0 else failed(told, "Handle SIGTERM, and exit with 0.")
 
 
 @rule(
     "A3-drains",
     Severity.WARNING,
     Group.STOP,
-    "What is under way at SIGTERM is answered, or refused with 503 and Retry-After",
-    "Every update of an endpoint and every scaling in would lose requests.",
+    "Requests in flight at SIGTERM are answered, or get 503 with Retry-After",
+    "Otherwise every update of an endpoint and every scale-in loses requests.",
     needs="image",
     alone=True,
 )
 def drains(session: Session) -> Outcome:
     stop = _stopped(session)
-    # What says when to send it again has lost nothing: it has not begun, and leaves no caller in doubt.
+    # With Retry-After the caller knows that the request has not started and can be sent again.
     refused = [each for each in stop.finished if each.status == 503 and "retry-after" in each.headers]
     lost = [each for each in stop.finished if not each.ok and each not in refused]
     if lost:
         return failed(
             f"{len(lost)} of {len(stop.finished)}: {lost[0]}; exit code {stop.code}, {stop.seconds:.2f} s",
-            "On SIGTERM finish what has been begun, for up to 25 s, then exit.",
+            "After SIGTERM finish the requests in flight for up to 25 s, then exit.",
         )
     slowest = max(each.seconds for each in stop.finished)
     return passed(f"{len(stop.finished)}, {len(refused)} of them refused, the last after {slowest:.2f} s")
@@ -151,7 +156,7 @@ def drains(session: Session) -> Outcome:
     Severity.WARNING,
     Group.STOP,
     "After SIGTERM /ping is no longer 200",
-    "Traffic goes on to a container that says it is well.",
+    "Otherwise a container that is stopping keeps getting requests.",
     needs="image",
     alone=True,
 )
@@ -165,7 +170,7 @@ def ping_turns(session: Session) -> Outcome:
         return not_tried("it does not stop, see A3-stops-in-time")
     return failed(
         f"200 for {session.options.settle:g} s while it stopped",
-        "Answer 503 from SIGTERM on, and go on draining.",
+        "Answer /ping with 503 after SIGTERM, and finish the requests in flight.",
     )
 
 
@@ -173,8 +178,8 @@ def ping_turns(session: Session) -> Outcome:
     "A3-refuses-cleanly",
     Severity.WARNING,
     Group.STOP,
-    "A request that comes after SIGTERM is answered, or refused at once",
-    "One that hangs, or is cut off, costs its caller a time-out.",
+    "A request that arrives after SIGTERM is answered, or refused at once",
+    "If it hangs or is cut off, its caller waits for a timeout.",
     needs="image",
     alone=True,
 )
@@ -187,4 +192,4 @@ def refuses_cleanly(session: Session) -> Outcome:
         return passed(str(new))
     if "refused" in new.failure or (stop.ended_at_once and new.status is None):
         return passed(str(new))
-    return failed(str(new), "Answer 503 until the end, or close the listening socket at once.")
+    return failed(str(new), "Answer 503 until the exit, or close the listening socket at once.")

@@ -1,4 +1,4 @@
-"""Streamed answers, where a container has them (B1). What a killed worker does to one is in crash.py."""
+"""Streamed answers (B1). What a killed worker does to one is in crash.py."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from longshore.check.exchange import BROKE_OFF
 from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
 from longshore.check.session import Session
 
-_NONE = "its answers have a length"
+_NONE = "its answers are not streamed"
 
 
 @rule(
     "B1-ends",
     Severity.ERROR,
     Group.STREAMING,
-    "A streamed answer ends as chunked answers do",
-    "A stream that only breaks off cannot be told from one that was cut.",
+    "A streamed answer ends with the last chunk",
+    "Without it callers take the answer for one that was cut off.",
 )
 def ends(session: Session) -> Outcome:
     session.payload()
@@ -23,9 +23,7 @@ def ends(session: Session) -> Outcome:
     if not answer.chunked:
         return not_applicable(_NONE)
     if answer.failure == BROKE_OFF:
-        return failed(
-            str(answer), "End the answer with the empty chunk, also after the last byte of the model."
-        )
+        return failed(str(answer), "Send the empty chunk at the end of the answer.")
     return passed(str(answer))
 
 
@@ -33,8 +31,8 @@ def ends(session: Session) -> Outcome:
     "B1-in-time",
     Severity.ERROR,
     Group.STREAMING,
-    "A streamed answer is whole within 8 minutes",
-    "SageMaker cuts it then.",
+    "A streamed answer is complete within 8 minutes",
+    "Then SageMaker cuts it off.",
 )
 def in_time(session: Session) -> Outcome:
     session.payload()
@@ -42,7 +40,7 @@ def in_time(session: Session) -> Outcome:
     if not answer.chunked:
         return not_applicable(_NONE)
     if answer.late:
-        return failed(str(answer), "Answer with less, or faster.")
+        return failed(str(answer), "Send less, or send it faster.")
     if answer.seconds > limits.INVOCATION_SECONDS:
-        return passed(f"{answer.seconds:.0f} s: by InvokeEndpointWithResponseStream alone, others wait 60 s")
+        return passed(f"{answer.seconds:.0f} s: only InvokeEndpointWithResponseStream waits that long")
     return passed(f"{answer.seconds:.2f} s")

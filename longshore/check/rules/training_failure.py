@@ -1,4 +1,4 @@
-"""`train` that cannot do its job, and what it says of that (D6, D7)."""
+"""Training jobs without data: the exit code and output/failure (D6, D7)."""
 
 from __future__ import annotations
 
@@ -13,45 +13,48 @@ from longshore.check.training import Training, Work, run_training
 def _without_data(session: Session) -> Training:
     usual = trains(session)
     if not layout.read(usual.root / "input" / "config" / "inputdataconfig.json"):
-        raise NotTried("the training data given have no channel to leave out")
+        raise NotTried(
+            "the job has no channel to leave out: give one with --training DIR, as DIR/CHANNEL/FILE or "
+            "DIR/data/CHANNEL/FILE"
+        )
     return session.once("without data", lambda: run_training(session, Work(data=False)))
 
 
 @training_rule(
     "D7-missing-channel",
-    Severity.ERROR,
-    "Without its channels `train` ends with an exit code that is not 0",
-    "Otherwise a job whose input was forgotten is Completed.",
+    Severity.WARNING,
+    "Without its channels `train` fails",
+    "Otherwise a job without its data is Completed.",
 )
 def missing_channel(session: Session) -> Outcome:
     training = _without_data(session)
     if training.exit_code == 0:
-        return failed(str(training), "Fail where the data are missing.")
+        return failed(str(training), "If the job needs the channel: exit with a code other than 0.")
     return passed(str(training))
 
 
 @training_rule(
     "D6-failure-file",
     Severity.WARNING,
-    "A job that fails says why in output/failure",
-    "It becomes the FailureReason; without it there is only an exit code.",
+    "A job that fails writes the reason to output/failure",
+    "It becomes the FailureReason of the job; without it there is only an exit code.",
 )
 def failure_file(session: Session) -> Outcome:
     training = _without_data(session)
     if training.exit_code == 0:
         return not_tried("it does not fail, see D7-missing-channel")
     failure = training.failure
-    remedy = "Catch what ends the job, and write why to /opt/ml/output/failure."
+    remedy = "Catch the exception that ends the job, and write its message to /opt/ml/output/failure."
     if failure is None or not failure.strip():
-        return failed(f"{training}; there is no output/failure, or nothing in it", remedy)
+        return failed(f"{training}; output/failure is missing or empty", remedy)
     return passed(str(training))
 
 
 @training_rule(
     "D6-failure-text",
     Severity.WARNING,
-    "output/failure is UTF-8, and says it within 1024 characters",
-    "What comes after is cut off: the end of a traceback, where the reason stands.",
+    "output/failure is UTF-8 of at most 1024 characters",
+    "The rest is cut off, for example the last line of a traceback.",
 )
 def failure_text(session: Session) -> Outcome:
     failure = _without_data(session).failure
@@ -60,7 +63,7 @@ def failure_text(session: Session) -> Outcome:
     try:
         text = failure.decode("utf-8")
     except UnicodeDecodeError as error:
-        return failed(f"it is no UTF-8: {error}", "Write it as UTF-8.")
+        return failed(f"it is not UTF-8: {error}", "Write it as UTF-8.")
     if len(text) > limits.FAILURE_MAX:
         return failed(f"{len(text)} characters", "Write the reason first, and the traceback to stderr.")
     return passed(f"{len(text)} characters")

@@ -1,7 +1,7 @@
-"""The ways in which SageMaker may start a container: other users, no network, odd variables (A4 to A6, C2).
+"""Unusual starts: other users, no network, unusual variables (A4 to A6, C2).
 
-Each is a start of its own only where a start with all of them at once fails: what serves with all of
-them serves with each.
+A container that serves with all of them at once serves with each. Only if it does not, each is tried alone,
+and a start with nothing changed is the control.
 """
 
 from __future__ import annotations
@@ -12,32 +12,18 @@ from dataclasses import replace
 
 from longshore import limits
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, not_tried, passed, rule
-from longshore.check.served import How, NotReady
+from longshore.check.served import How
 from longshore.check.session import Session
+from longshore.check.starts import serves, starts_again
 
 _ODD_USER = "54321:54321"
-
-
-def _answers(session: Session, how: How) -> str | None:
-    """None where a container started so serves as the shared one does; otherwise what went wrong."""
-    try:
-        with session.ready(how) as server:
-            try:
-                payload = session.valid()
-            except NotTried:
-                return None
-            answer = session.answer_of(server.client, payload)
-            return None if answer.ok else str(answer)
-    except NotReady as why_not:
-        return str(why_not)
 
 
 _FILL = "LONGSHORE_CHECK_FILL_"
 
 
 def _many() -> dict[str, str]:
-    """As many variables as a model may have, one with the longest name, one with the longest value; under 32
-    KB."""
+    """Return the maximum number of variables, one with the longest name, one with the longest value."""
     names = [f"{_FILL}{n:03d}" for n in range(limits.ENVIRONMENT_MAX - 3)]
     variables = dict.fromkeys(names, "x" * 200)
     variables["N" * limits.ENVIRONMENT_TEXT_MAX] = "a long name"
@@ -53,10 +39,10 @@ _ODD_VALUES = {
     "LONGSHORE_CHECK_SHELL": "$(false) `false` ${HOME} %s \\ ; & | *",
     "LONGSHORE_CHECK_JSON": '{"a": [1, 2, null]}',
 }
-# What a batch job sets; the SDK's local mode writes True.
+# The variables of a batch job; the SDK's local mode writes True.
 _BATCH = {
     "SAGEMAKER_BATCH": "true",
-    "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6",
+    "SAGEMAKER_MAX_PAYLOAD_IN_MB": "100",
     "SAGEMAKER_BATCH_STRATEGY": "MULTI_RECORD",
     "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "1",
 }
@@ -73,7 +59,7 @@ _WAYS: dict[str, Callable[[How], How]] = {
 
 
 def _together(session: Session) -> frozenset[str]:
-    """The ways in which it certainly serves: all that this engine can do, if it serves with all of them."""
+    """Return the ways in which it serves for sure: all that this engine supports, or none."""
     for impossible in (_known_impossible, _impossible):
         how, tried = session.usual(), set()
         for way, change in _WAYS.items():
@@ -84,15 +70,13 @@ def _together(session: Session) -> frozenset[str]:
         fill = [name for name in how.environment if name.startswith(_FILL)]
         surplus = set(fill[: max(0, len(how.environment) - limits.ENVIRONMENT_MAX)])
         how = replace(how, environment={n: v for n, v in how.environment.items() if n not in surplus})
-        with contextlib.suppress(
-            NotTried
-        ):  # the engine cannot do all of it: ask for each, and leave that out
-            return frozenset() if _answers(session, how) else frozenset(tried)
+        with contextlib.suppress(NotTried):  # the engine does not support all of them: leave those out
+            return frozenset() if serves(session, how) else frozenset(tried)
     return frozenset()
 
 
 def _known_impossible(session: Session) -> dict[str, str]:
-    """The ways that no host engine has, with the reason for each."""
+    """Return the ways that the host engine lacks, with the reasons."""
     if not session.on_host:
         return {}
     return {
@@ -102,7 +86,7 @@ def _known_impossible(session: Session) -> dict[str, str]:
 
 
 def _impossible(session: Session) -> dict[str, str]:
-    """The ways this engine has not, with its reason for each."""
+    """Return the ways that this engine lacks, with the reasons."""
 
     def ask() -> dict[str, str]:
         found = _known_impossible(session)
@@ -119,11 +103,16 @@ def _impossible(session: Session) -> dict[str, str]:
 
 def _way(session: Session, way: str, remedy: str) -> Outcome:
     if way in session.once("together", lambda: _together(session)):
-        return passed("served so, together with the other ways to start")
+        return passed("served with all unusual starts at once")
     if why_not := _impossible(session).get(way):
         return not_tried(why_not)
-    wrong = _answers(session, _WAYS[way](session.usual()))
-    return passed() if wrong is None else failed(wrong, remedy)
+    is_error = way == "C2-batch"  # the others are warnings, and not worth 8 minutes each
+    wrong = serves(session, _WAYS[way](session.usual()), as_long_as_sagemaker=is_error)
+    if wrong is None:
+        return passed()
+    if control := starts_again(session):
+        return not_tried(f"a second container does not serve with nothing changed either: {control}")
+    return failed(wrong, remedy)
 
 
 def _start_rule(id: str, severity: Severity, group: Group, title: str, why: str, remedy: str) -> None:
@@ -137,40 +126,40 @@ _start_rule(
     Severity.WARNING,
     Group.START,
     "It serves as any user id",
-    "Serverless endpoints run it as a user that is not in its /etc/passwd and owns none of its files.",
-    "Write below TMPDIR only, read what everyone can read, and do not look up the user's name or home.",
+    "Serverless endpoints run it as a user who is not in /etc/passwd and owns no files.",
+    "Make files readable for all users, write to /tmp only, and do not look up the user's name or home.",
 )
 _start_rule(
     "A4-read-only-root",
     Severity.NOTE,
     Group.START,
     "It serves with a read-only file system and a writable /tmp",
-    "No source says which paths can be written to; /tmp is what all agree on.",
-    "Write below TMPDIR only.",
+    "No source says which paths are writable; /tmp is in all of them.",
+    "Write to /tmp only.",
 )
 _start_rule(
     "A5-no-network",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.START,
     "It serves without a network",
-    "With network isolation there is none: no download at the start, no S3, no credentials.",
-    "Put all it needs into the image or the model's archive.",
+    "With EnableNetworkIsolation there are no downloads, no S3 and no credentials.",
+    "Put everything it needs into the image or into model.tar.gz.",
 )
 _start_rule(
     "A6-many-variables",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.START,
     "It serves with 100 environment variables, of up to 1024 characters",
-    "A model may have so many.",
-    "Ignore variables you do not know, and copy none into fixed buffers or command lines.",
+    "A model may define that many.",
+    "Ignore unknown variables, and do not copy the environment into command lines.",
 )
 _start_rule(
     "A6-odd-values",
-    Severity.ERROR,
+    Severity.WARNING,
     Group.START,
-    "It serves with variables of every odd character",
-    "Quotes, line ends and other scripts are all allowed in a variable's value.",
-    "Quote what a start script expands, and do not write the environment into configuration files.",
+    "It serves with quotes, line breaks and Unicode in variables",
+    "A variable of a model may have any value.",
+    "Quote variables in shell scripts, and do not write the environment into configuration files.",
 )
 _start_rule(
     "C2-batch",
@@ -178,13 +167,13 @@ _start_rule(
     Group.BATCH,
     "It serves with the variables of a batch job",
     "A transform job starts the same `serve` with SAGEMAKER_BATCH=true.",
-    "Serve as ever where SAGEMAKER_BATCH is set.",
+    "Serve in the same way if SAGEMAKER_BATCH is set.",
 )
 _start_rule(
     "C2-batch-local",
     Severity.WARNING,
     Group.BATCH,
     "It serves with SAGEMAKER_BATCH=True",
-    "The SageMaker SDK's local mode writes it with a capital letter.",
-    "Read SAGEMAKER_BATCH whatever its case.",
+    "The local mode of the SageMaker SDK writes it with a capital letter.",
+    "Compare SAGEMAKER_BATCH case-insensitively.",
 )

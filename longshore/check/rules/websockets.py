@@ -1,18 +1,31 @@
-"""Bidirectional streams, where a container has them (B2)."""
+"""Bidirectional streams (B2)."""
 
 from __future__ import annotations
 
-from longshore.check.rule import Group, Outcome, Severity, failed, not_applicable, passed, rule
+from longshore import limits
+from longshore.check.rule import (
+    Group,
+    Outcome,
+    Severity,
+    failed,
+    not_applicable,
+    not_tried,
+    passed,
+    rule,
+)
 from longshore.check.session import Session
-from longshore.check.websocket import Handshake, open_one
+from longshore.check.websocket import NO_PONG, Handshake, open_one
 
 _LABEL = "com.amazonaws.sagemaker.capabilities.bidirectional-streaming"
 _PATH = "/invocations-bidirectional-stream"
-_NONE = f"it takes no WebSocket at {_PATH}"
+_NONE = f"it accepts no WebSocket at {_PATH}"
 
 
 def _opened(session: Session) -> Handshake:
-    return session.once("websocket", lambda: open_one(session.client, _PATH, session.options.patience))
+    # A container that does not claim to accept WebSockets need not be waited for.
+    patience = session.options.patience
+    connect = patience if _labelled(session) else limits.PING_SECONDS
+    return session.once("websocket", lambda: open_one(session.client, _PATH, connect, patience))
 
 
 def _labelled(session: Session) -> bool:
@@ -24,7 +37,7 @@ def _labelled(session: Session) -> bool:
     "B2-websocket",
     Severity.ERROR,
     Group.STREAMING,
-    "With the label bidirectional-streaming it takes WebSockets",
+    "With the label bidirectional-streaming it accepts WebSockets",
     "SageMaker opens one at /invocations-bidirectional-stream.",
 )
 def websocket(session: Session) -> Outcome:
@@ -43,7 +56,7 @@ def websocket(session: Session) -> Outcome:
     Severity.ERROR,
     Group.STREAMING,
     "A WebSocket's pings are answered",
-    "SageMaker sends one every 60 s, and closes the stream when 5 stay without an answer.",
+    "SageMaker sends one every 60 s, and closes the stream after 5 without an answer.",
 )
 def pong(session: Session) -> Outcome:
     opened = _opened(session)
@@ -51,8 +64,11 @@ def pong(session: Session) -> Outcome:
         return not_applicable(_NONE)
     if opened.pong is None:
         return passed("the pong came")
+    if not opened.pong.startswith(NO_PONG):
+        return not_tried(f"{opened.told}, but it closes the stream at a ping: {opened.pong}")
     return failed(
-        f"{opened.told}, then a ping: {opened.pong}", "Answer each ping with a pong of its payload."
+        f"{opened.told}, then a ping: {opened.pong}",
+        "Answer each ping with a pong with its payload.",
     )
 
 
@@ -60,7 +76,7 @@ def pong(session: Session) -> Outcome:
     "B2-label",
     Severity.WARNING,
     Group.STREAMING,
-    "What takes WebSockets says so by the label bidirectional-streaming",
+    "A container that accepts WebSockets has the label bidirectional-streaming",
     "Without the label SageMaker opens none.",
     needs="image",
 )
@@ -71,4 +87,4 @@ def label(session: Session) -> Outcome:
         return not_applicable(_NONE)
     if _labelled(session):
         return passed(f"{_LABEL}=true")
-    return failed("it has no such label", f"LABEL {_LABEL}=true")
+    return failed("it has no such label", f"Add to the Dockerfile: LABEL {_LABEL}=true")

@@ -114,12 +114,7 @@ class Dispatcher:
 
 
 def _answer(operation: Operation, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    try:
-        request = json.loads(environ["wsgi.input"].read() or b"{}")
-    except ValueError as error:
-        raise AwsError("SerializationException", f"The body is no JSON: {error}") from None
-    if not isinstance(request, dict):
-        raise AwsError("SerializationException", "The body is no JSON object.")
+    request = json.loads(environ["wsgi.input"].read() or b"{}")
     body = json.dumps(operation(request)).encode()
     headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
     start_response("200 OK", [*headers, *request_id()])

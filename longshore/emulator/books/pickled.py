@@ -16,11 +16,13 @@ import threading
 import time
 from typing import Any
 
-from longshore.emulator.books.services import PACKAGES
+from longshore.emulator.books.services import PACKAGES, SERVICES
 
 _log = logging.getLogger("longshore.emulator")
 
 _LOCKS: dict[type, Any] = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
+# moto names its backends like its packages or like AWS's services.
+_KEPT = PACKAGES | SERVICES.keys()
 _ATTEMPTS = 20  # a request that adds to a dictionary while it is read makes pickle fail
 
 
@@ -42,9 +44,9 @@ def dump() -> tuple[dict[str, bytes], list[str]]:
     left_out: list[str] = []
     in_use: Any = BackendDict
     for backends in list(in_use._instances):
+        if backends.service_name not in _KEPT:
+            continue
         for account, region, backend in list(backends.iter_backends()):
-            if not _is_allowed(backend):
-                continue
             try:
                 taken[f"{backends.service_name} {account} {region}"] = _pickled(backend)
             except (TypeError, AttributeError, pickle.PicklingError):
@@ -59,16 +61,12 @@ def load(taken: dict[str, bytes]) -> None:
     """
     for name, data in taken.items():
         service, account, region = name.split()
-        backend = pickle.loads(data)
-        if _is_allowed(backend):
-            _backends_of(type(backend))[account][region] = backend
-        else:
+        if service not in _KEPT:
             _log.warning("The state holds records of %s, which this emulator refuses: dropped.", service)
+            continue
+        backend = pickle.loads(data)
+        _backends_of(type(backend))[account][region] = backend
     _restore_what_classes_hold()
-
-
-def _is_allowed(backend: Any) -> bool:
-    return type(backend).__module__.split(".")[1] in PACKAGES
 
 
 def _pickled(backend: Any) -> bytes:

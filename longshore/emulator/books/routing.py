@@ -7,6 +7,7 @@ Action in the query overrides X-Amz-Target. So moto gets a request that can be r
 from __future__ import annotations
 
 import io
+import json
 import zlib
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
@@ -83,6 +84,8 @@ def route(environ: Environ, region: str) -> Route:
             f"This emulator is {region}, and the request is for {asked}: set AWS_DEFAULT_REGION, or start it "
             f"with --region {asked}.",
         )
+    if "HTTP_X_AMZ_TARGET" in environ:
+        _check_json(body)
     return Route(f"{name}:{operation}", service, _canonical(environ, service, operation, region, body))
 
 
@@ -140,6 +143,15 @@ def _read(environ: Environ) -> bytes:
     if body is None:
         raise AwsError("RequestEntityTooLarge", f"The body is larger than {_LARGEST_BODY} bytes.", 413)
     return body
+
+
+def _check_json(body: bytes) -> None:
+    try:
+        request = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
+    if not isinstance(request, dict):
+        raise AwsError("SerializationException", "The body is not a JSON object.")
 
 
 def _canonical(environ: Environ, service: Service, operation: str, region: str, body: bytes) -> Environ:

@@ -8,7 +8,7 @@ from typing import Any
 from longshore.emulator.faults import AwsError
 from longshore.emulator.kinds import KindName
 from longshore.emulator.operations.base import Handler, Request, described
-from longshore.emulator.operations.job_components import of_job
+from longshore.emulator.operations.job_components import job_members
 from longshore.emulator.operations.plain import creating, deleting, describing, listing, updating
 from longshore.emulator.operations.trial_metrics import summaries
 from longshore.emulator.platform import Platform
@@ -16,25 +16,25 @@ from longshore.emulator.records import Record
 
 COMPONENT: KindName = "experiment-trial-component"
 TRIALS = "_Trials"  # of a trial component: the names of the trials that it is associated with
-_NOBODY: Record = {"CreatedBy": {}, "LastModifiedBy": {}}  # the user of Studio
+_NO_USER: Record = {"CreatedBy": {}, "LastModifiedBy": {}}  # the user of Studio
 
 
 def _new_experiment(_platform: Platform, request: Request) -> Record:
-    return {"DisplayName": request["ExperimentName"], **_NOBODY, **request}
+    return {"DisplayName": request["ExperimentName"], **_NO_USER, **request}
 
 
 def _new_trial(platform: Platform, request: Request) -> Record:
     platform.records.get("experiment", request["ExperimentName"])
-    return {"DisplayName": request["TrialName"], **_NOBODY, **request}
+    return {"DisplayName": request["TrialName"], **_NO_USER, **request}
 
 
 def _new_component(_platform: Platform, request: Request) -> Record:
-    return {"DisplayName": request["TrialComponentName"], **_NOBODY, TRIALS: [], **request}
+    return {"DisplayName": request["TrialComponentName"], **_NO_USER, TRIALS: [], **request}
 
 
 def component_document(platform: Platform, record: Record) -> Record:
     """Return a trial component with its metrics, and with what is known of the job that it is of."""
-    job = of_job(platform, record)
+    job = job_members(platform, record)
     return {**record, **job, "Metrics": [*job.get("Metrics", []), *summaries(record)]}
 
 
@@ -79,7 +79,7 @@ def _listed_components(platform: Platform, request: Request) -> Iterable[Record]
     return [
         {
             **record,
-            **of_job(platform, record),
+            **job_members(platform, record),
             **({"TrialComponentSource": record["Source"]} if "Source" in record else {}),
         }
         for record in _components(platform, request)

@@ -57,7 +57,7 @@ def _replace(platform: Platform, kind: KindName, name: str, members: Record) -> 
     platform.records.create(kind, name, members)
 
 
-def of_job(platform: Platform, component: Record) -> dict[str, Any]:
+def job_members(platform: Platform, component: Record) -> dict[str, Any]:
     """Return what a trial component shows of its job: how far it is, its model and its final metrics."""
     found = platform.records.by_arn(component.get("Source", {}).get("SourceArn", ""))
     job = None if found is None else platform.records.find(*found)

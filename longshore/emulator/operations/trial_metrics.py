@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from longshore.emulator.operations.base import Handler, Request
@@ -16,6 +16,7 @@ SERVICE = "sagemaker-metrics"
 # Of a trial component: by metric, its points as they came, a JSON list [timestamp, step, value] in each line.
 # A record is copied at each change and each look, and a text costs nothing then.
 _METRICS = "_Metrics"
+_VALUE_MAX = 1e300  # so that no sum of values is too large for a float
 _PERIODS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
 _STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "Min": min,
@@ -30,8 +31,11 @@ Point = list[Any]
 
 
 def put(platform: Platform, request: Request) -> dict[str, Any]:
-    """Append points to the metrics of a trial component; reports each of them if there is no such one."""
+    """Append points to the metrics of a trial component, and report those that cannot be appended."""
     points = request["MetricData"]
+    wrong = [index for index, point in enumerate(points) if abs(point["Value"]) > _VALUE_MAX]
+    if wrong:
+        return _errors(wrong)
 
     def append(record: Record) -> None:
         metrics = record.setdefault(_METRICS, {})
@@ -41,9 +45,12 @@ def put(platform: Platform, request: Request) -> dict[str, Any]:
 
     name = request["TrialComponentName"]
     if platform.records.change("experiment-trial-component", name, append) is None:
-        errors = [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in range(len(points))]
-        return {"Errors": errors}
+        return _errors(range(len(points)))
     return {}
+
+
+def _errors(indexes: Iterable[int]) -> dict[str, Any]:
+    return {"Errors": [{"Code": "VALIDATION_ERROR", "MetricIndex": index} for index in indexes]}
 
 
 def get(platform: Platform, request: Request) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from well_behaved import Container, main
 
 class Faulty(Container):
     def fit(self):
-        unknown = self.config("resourceconfig").keys() - {"current_host", "hosts", "network_interface_name"}
+        known = {"current_host", "current_instance_type", "current_group_name", "hosts", "instance_groups"}
+        unknown = self.config("resourceconfig").keys() - known - {"network_interface_name"}
         if unknown:
             raise TypeError(f"unexpected {unknown}")
         super().fit()
