@@ -35,6 +35,7 @@ SERVICES: dict[str, tuple[str, str, str]] = {
     "secretsmanager": ("/", "CreateSecret", "secretsmanager."),
     "ssm": ("/", "PutParameter", "AmazonSSM."),
     "application-autoscaling": ("/", "RegisterScalableTarget", "AnyScaleFrontendService."),
+    "tagging": ("/", "GetResources", "ResourceGroupsTaggingAPI_20170126."),
     "sagemaker": ("/", "CreateModel", "SageMaker."),
     "sagemaker-runtime": ("/endpoints/any/invocations", "InvokeEndpoint", ""),
     "moto": ("/moto-api/reset", "Reset", ""),

@@ -47,7 +47,7 @@ for method, path, headers, body in requests:
     connection = http.client.HTTPConnection(host, port, timeout=60, source_address=address)
     connection.request(method, path, body, {"Host": f"127.0.0.1:{port}", **headers})
     answer = connection.getresponse()
-    print(answer.status, answer.read().decode())
+    print(answer.status, json.dumps(answer.read().decode()))
 """
 
 
