@@ -13,6 +13,9 @@ _STATUS_TEXT = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    411: "Length Required",
+    412: "Precondition Failed",
+    416: "Requested Range Not Satisfiable",
     424: "Failed Dependency",
     429: "Too Many Requests",
     500: "Internal Server Error",
@@ -63,7 +66,9 @@ class AwsError(Exception):
 
     def xml(self) -> bytes:
         """As S3 has it."""
-        return f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>".encode()
+        members = {"Code": self.code, "Message": self.message, **self.details}
+        inner = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
+        return f"<Error>{inner}</Error>".encode()
 
 
 def not_found(kind: str, name: str) -> AwsError:
@@ -79,3 +84,8 @@ def not_implemented(message: str) -> AwsError:
 def request_id() -> Iterable[tuple[str, str]]:
     """The header that every answer carries; clients show it with their errors."""
     return [("x-amzn-RequestId", str(uuid.uuid4()))]
+
+
+def s3_request_id() -> Iterable[tuple[str, str]]:
+    """Return the header that every answer of S3 carries."""
+    return [("x-amz-request-id", uuid.uuid4().hex[:16].upper())]
