@@ -24,6 +24,7 @@ _OVERRIDES = {
     "response-content-type": "Content-Type",
     "response-expires": "Expires",
 }
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 
 class Downloads:
@@ -51,7 +52,7 @@ class Downloads:
         if content is None:
             return None
         status, headers = self._head(environ)
-        if status != 200:
+        if status != 200 or (request.method == "GET" and _is_archived(headers)):
             return None
         try:
             stream = content.open()
@@ -102,6 +103,13 @@ class Downloads:
         if hasattr(answer, "close"):
             answer.close()
         return told[0], told[1]
+
+
+def _is_archived(headers: list[tuple[str, str]]) -> bool:
+    """Return whether an object has to be restored before it is read, from the answer to its HEAD."""
+    found = {name.lower(): value for name, value in headers}
+    restored = 'ongoing-request="false"' in found.get("x-amz-restore", "")
+    return found.get("x-amz-storage-class") in _ARCHIVES and not restored
 
 
 def _span(header: str, part: str | None, size: int, parts: list[int]) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""S3's lists: pages of ListObjects, and encoding-type=url for every name in every list.
+"""The names in S3's answers: pages of ListObjects, and encoding-type=url for every name in every list.
 
 moto leaves common prefixes out of the pages of ListObjects, and encodes some of the names only; clients
 decode all of them.
@@ -81,7 +81,11 @@ def _encode_names(undo: ExitStack) -> None:
             and response.request.environ.get(ENCODING_TYPE) == "url"
         ):
             _encode(result)
-        return known(response, action_result)
+        status, headers, body = known(response, action_result)
+        if isinstance(result, dict) and response.data.get("Action") != "SelectObjectContent":
+            # XML parsers read a bare carriage return as a line feed.
+            body = body.replace("\r", "&#13;") if isinstance(body, str) else body.replace(b"\r", b"&#13;")
+        return status, headers, body
 
     replace(undo, S3Response, "serialized", serialized)
 

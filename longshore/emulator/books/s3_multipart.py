@@ -70,13 +70,6 @@ def _receive_parts(shelf: Shelf, undo: ExitStack) -> None:
     def set_part(multipart: Any, part_id: int, value: Any) -> Any:
         incoming = shelf.incoming_now()
         checksum = incoming.checksum if incoming else None
-        wanted = multipart.metadata.get("x-amz-checksum-algorithm")
-        if checksum and wanted and checksum.algorithm != wanted.upper():
-            raise error(
-                "InvalidRequest",
-                f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, actual checksum "
-                f"Type: {checksum.algorithm.lower()}",
-            )
         key = set_known(multipart, part_id, value)
         if checksum:
             key.checksum_algorithm, key.checksum_value = checksum
@@ -151,7 +144,7 @@ def _check_kind(metadata: Any) -> None:
 
 def _complete(shelf: Shelf, undo: ExitStack) -> None:
     from moto.s3 import models as real
-    from moto.s3.exceptions import InvalidPartOrder, MalformedXML
+    from moto.s3.exceptions import MalformedXML
     from moto.s3.responses import S3Response
 
     models: Any = real
@@ -161,10 +154,7 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         try:
             for part in _children(ElementTree.fromstring(body), "Part"):
                 members = {_tag(member): member.text or "" for member in part}
-                number = int(members["PartNumber"])
-                if completion and number <= completion[-1][0]:
-                    raise InvalidPartOrder()
-                completion.append((number, members["ETag"]))
+                completion.append((int(members["PartNumber"]), members["ETag"]))
                 stated = {name.removeprefix("Checksum"): text for name, text in members.items()}
                 completion.checksums.append({n: t for n, t in stated.items() if n in checksums.ALGORITHMS})
         except (ElementTree.ParseError, KeyError, ValueError):

@@ -145,6 +145,17 @@ def _report_what_is_missing(undo: ExitStack) -> None:
     """Raise NoSuchKey or NoSuchUpload where moto trips over what is not there."""
     from moto.s3.exceptions import MissingKey
     from moto.s3.models import S3Backend
+    from moto.s3.responses import S3Response
+
+    copy_part: Any = S3Response.upload_part_copy
+
+    def upload_part_copy(response: Any) -> tuple[int, dict[str, Any], Any]:
+        answer: tuple[int, dict[str, Any], Any] = copy_part(response)
+        if answer[0] == 404:
+            raise MissingKey(response.headers["x-amz-copy-source"])
+        return answer
+
+    replace(undo, S3Response, "upload_part_copy", upload_part_copy)
 
     def require_key(name: str) -> None:
         known: Any = getattr(S3Backend, name)

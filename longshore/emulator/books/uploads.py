@@ -7,18 +7,21 @@ requests have small ones.
 from __future__ import annotations
 
 import io
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from longshore.emulator.books import body_forms, checksums, forms, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
 from longshore.emulator.faults import AwsError, s3_request_id
 
-_MOST_PARTS = 10_000
 _LARGEST_DOCUMENT = 16 << 20  # of XML or a policy; AWS takes a few MB at most
+_NUMBERS = {"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"}
+_NO_XML = {"policy"}  # subresources whose documents are JSON
 _DRAIN_SECONDS = 1.0
 _DRAIN_BYTES = 64 << 20
 
@@ -39,6 +42,7 @@ class Uploads:
             if _stores_content(request, asked):
                 _check_part(request)
                 return self._upload(asked, start_response)
+            _check_numbers(request)
             if request.bucket and forms.is_upload(request, asked):
                 return self._upload_form(asked, start_response)
             if body_forms.has_body(asked) and request.method not in ("GET", "HEAD"):
@@ -77,12 +81,19 @@ def _check_part(request: S3Request) -> None:
     number, upload = request.query.get("partNumber"), request.query.get("uploadId")
     if number is None and upload is None:
         return
-    if number is None or not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= _MOST_PARTS:
-        raise AwsError(
-            "InvalidArgument", f"Part number must be an integer between 1 and {_MOST_PARTS}, inclusive"
-        )
+    if number is None or not re.fullmatch(r"-?[0-9]{1,9}", number):  # moto checks the range
+        raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     if not upload:
         raise AwsError("InvalidArgument", "This operation needs an uploadId.")
+
+
+def _check_numbers(request: S3Request) -> None:
+    """Raise AwsError if a parameter that is a number is none: moto does not check them all."""
+    for name in _NUMBERS & request.query.keys():
+        if not re.fullmatch(r"-?[0-9]{1,18}", request.query[name]):
+            raise AwsError("InvalidArgument", f"Provided {name} not an integer or within integer range")
+        if request.query[name].startswith("-"):
+            raise AwsError("InvalidArgument", f"Argument {name} must be an integer between 0 and 2147483647")
 
 
 def _with_document(asked: dict[str, Any], request: S3Request) -> dict[str, Any]:
@@ -101,6 +112,8 @@ def _with_document(asked: dict[str, Any], request: S3Request) -> dict[str, Any]:
         of_object = {name: asked[name] for name in asked if name.startswith(checksums.HEADER)}
     received = body_forms.receive({name: asked[name] for name in asked if name not in of_object}, write)
     body.seek(0)
+    if body.getvalue().strip() and not _NO_XML & request.query.keys():
+        _check_xml(body.getvalue())
     return {**body_forms.decoded(asked, received), **of_object, "wsgi.input": body}
 
 
@@ -109,6 +122,24 @@ def _timeout() -> AwsError:
         "RequestTimeout",
         "Your socket connection to the server was not read from or written to within the timeout period.",
     )
+
+
+def _check_xml(document: bytes) -> None:
+    """Raise AwsError if a document is malformed, or has a DTD: its entities may grow without end."""
+
+    def refuse_dtd(*_: Any) -> None:
+        raise expat.ExpatError("a DTD is not allowed")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse_dtd
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        raise AwsError(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema: "
+            f"{error}",
+        ) from None
 
 
 def refuse(error: AwsError, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
