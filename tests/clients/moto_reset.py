@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 from moto.core.models import ServerModeMockAWS
+
+
+@cache
+def client(endpoint: str) -> Any:
+    """Return a client that no test has patched; making one takes long."""
+    return boto3.session.Session().client("s3", endpoint_url=endpoint)
 
 
 def delete_all_buckets(mock: Any) -> None:
@@ -15,7 +22,7 @@ def delete_all_buckets(mock: Any) -> None:
         return
     ServerModeMockAWS._RESET_IN_PROGRESS = True
     try:
-        s3 = boto3.session.Session().client("s3", endpoint_url=mock._test_server_mode_endpoint)
+        s3 = client(mock._test_server_mode_endpoint)
         for bucket in s3.list_buckets()["Buckets"]:
             delete(s3, bucket["Name"])
     finally:

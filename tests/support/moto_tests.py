@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
+import tempfile
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ _NEEDED = (
     "tests/test_s3/",
     "tests/test_awslambda/",
 )
-_SECONDS = 600
+_SECONDS = 900
 
 
 @cache
@@ -64,14 +65,23 @@ def extract(folder: Path) -> None:
                 archive.extract(member, folder, filter="data")
 
 
-def run(folder: Path, endpoint: str, *options: str, plugin: str | None = None) -> dict[str, str]:
-    """Run the tests in a folder. Returns "passed", "failed" or "skipped" of each, by FILE.py::NAME."""
-    report = folder / "report.xml"
+def run(
+    folder: Path, endpoint: str, selected: list[str], *left_out: str, plugin: str | None = None
+) -> dict[str, str]:
+    """Run tests of a folder. Tests go by FILE.py or FILE.py::NAME.
+
+    Returns:
+        "passed", "failed" or "skipped" of each.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".xml", delete=False) as file:
+        report = Path(file.name)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+    command += [f"tests/test_s3/{name}" for name in selected]
+    command += [f"--deselect=tests/test_s3/{name}" for name in left_out]
     if plugin:
         command += ["-p", plugin]
     done = subprocess.run(
-        [*command, *(options or ("tests/test_s3",))],
+        command,
         cwd=folder,
         env=environment(
             TEST_SERVER_MODE="true",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Uploads:
     def __init__(self, shelf: Shelf, application: Any) -> None:
         self._shelf = shelf
         self._application = application
+        self._conditional = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:
@@ -47,7 +49,7 @@ class Uploads:
                 return self._upload_form(asked, start_response)
             if body_forms.has_body(asked) and request.method not in ("GET", "HEAD"):
                 asked = _with_document(asked, request)
-            return self._application(asked, start_response)  # type: ignore[no-any-return]
+            return self._store(asked, start_response)
         except AwsError as error:
             return refuse(error, environ, start_response)
         except TimeoutError:
@@ -64,7 +66,14 @@ class Uploads:
         asked = body_forms.decoded(asked, received)
         asked |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
         with self._shelf.replacing_empty(Incoming(path, received.md5, received.checksum)):
-            return self._application(asked, start_response)  # type: ignore[no-any-return]
+            return self._store(asked, start_response)
+
+    def _store(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        changes = asked["REQUEST_METHOD"] not in ("GET", "HEAD")
+        if changes and ("HTTP_IF_MATCH" in asked or "HTTP_IF_NONE_MATCH" in asked):
+            with self._conditional:  # of several that create the same object, one succeeds
+                return self._application(asked, start_response)  # type: ignore[no-any-return]
+        return self._application(asked, start_response)  # type: ignore[no-any-return]
 
     def _upload_form(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         asked, incoming = forms.receive(asked, self._shelf.incoming)
