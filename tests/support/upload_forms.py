@@ -9,6 +9,7 @@ import re
 import socket
 import zlib
 from collections.abc import Iterator, Mapping
+from email.message import Message
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ class Answer(NamedTuple):
 
     status: int
     code: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
