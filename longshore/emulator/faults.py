@@ -66,9 +66,7 @@ class AwsError(Exception):
 
     def xml(self) -> bytes:
         """As S3 has it."""
-        members = {"Code": self.code, "Message": self.message, **self.details}
-        inner = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
-        return f"<Error>{inner}</Error>".encode()
+        return f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>".encode()
 
 
 def not_found(kind: str, name: str) -> AwsError:
@@ -84,8 +82,3 @@ def not_implemented(message: str) -> AwsError:
 def request_id() -> Iterable[tuple[str, str]]:
     """The header that every answer carries; clients show it with their errors."""
     return [("x-amzn-RequestId", str(uuid.uuid4()))]
-
-
-def s3_request_id() -> Iterable[tuple[str, str]]:
-    """Return the header that every answer of S3 carries."""
-    return [("x-amz-request-id", uuid.uuid4().hex[:16].upper())]

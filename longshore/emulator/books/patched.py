@@ -1,5 +1,6 @@
 """What is put in the place of moto's own: the streams that FilterLogEvents looks at; which of IAM's policies
-are pickled; how SNS calls an HTTP address. For S3 see s3_patches. Whoever patches undoes it at the end: moto may serve others in this process.
+are pickled; how SNS calls an HTTP address. For S3 see s3_patches.
+Whoever patches undoes it at the end: moto may serve others in this process.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
 
-from longshore.emulator.books.patching import put as replace
+from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import ENCODING_TYPE
 
 _LISTS = {"ListObjects", "ListObjectsV2", "ListObjectVersions", "ListMultipartUploads"}
@@ -64,8 +64,8 @@ def _page_common_prefixes(undo: ExitStack) -> None:
             raise InvalidContinuationToken
         return page_of(backend, continuation_token=continuation_token, **rest)
 
-    replace(undo, S3Backend, "list_objects", list_objects)
-    replace(undo, S3Backend, "list_objects_v2", list_objects_v2)
+    put(undo, S3Backend, "list_objects", list_objects)
+    put(undo, S3Backend, "list_objects_v2", list_objects_v2)
 
 
 def _encode_names(undo: ExitStack) -> None:
@@ -87,7 +87,7 @@ def _encode_names(undo: ExitStack) -> None:
             body = body.replace("\r", "&#13;") if isinstance(body, str) else body.replace(b"\r", b"&#13;")
         return status, headers, body
 
-    replace(undo, S3Response, "serialized", serialized)
+    put(undo, S3Response, "serialized", serialized)
 
 
 def _encode(result: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from longshore.emulator.books import checksums
 from longshore.emulator.books.objects import Shelf
-from longshore.emulator.books.patching import put as replace
+from longshore.emulator.books.patching import put
 
 _COMPOSITE, _FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
 _ONLY_COMPOSITE = {"SHA1", "SHA256"}  # a whole object's cannot be made from those of its parts
@@ -108,11 +108,11 @@ def _receive_parts(shelf: Shelf, undo: ExitStack) -> None:
         upload_of(backend, bucket_name, multipart_id)
         return complete(backend, bucket_name, multipart_id, body)
 
-    replace(undo, FakeMultipart, "set_part", set_part)
-    replace(undo, S3Backend, "create_multipart_upload", create_multipart_upload)
-    replace(undo, S3Backend, "upload_part", upload_part)
-    replace(undo, S3Backend, "upload_part_copy", upload_part_copy)
-    replace(undo, S3Backend, "complete_multipart_upload", complete_multipart_upload)
+    put(undo, FakeMultipart, "set_part", set_part)
+    put(undo, S3Backend, "create_multipart_upload", create_multipart_upload)
+    put(undo, S3Backend, "upload_part", upload_part)
+    put(undo, S3Backend, "upload_part_copy", upload_part_copy)
+    put(undo, S3Backend, "complete_multipart_upload", complete_multipart_upload)
 
 
 def _check_kind(metadata: Any) -> None:
@@ -191,8 +191,8 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         together = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in etags), usedforsecurity=False)
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
-    replace(undo, S3Response, "_complete_multipart_body", read_body)
-    replace(undo, models.FakeMultipart, "complete", complete)
+    put(undo, S3Response, "_complete_multipart_body", read_body)
+    put(undo, models.FakeMultipart, "complete", complete)
 
 
 def _checksum_of_upload(
@@ -253,7 +253,7 @@ def _answer_with_checksums(undo: ExitStack) -> None:
                     item[f"Checksum{part.checksum_algorithm}"] = part.checksum_value
         return known(response, action_result)
 
-    replace(undo, S3Response, "serialized", serialized)
+    put(undo, S3Response, "serialized", serialized)
 
 
 def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:

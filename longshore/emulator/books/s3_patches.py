@@ -12,7 +12,7 @@ from typing import Any
 
 from longshore.emulator.books import checksums, s3_lists, s3_multipart
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patching import put as replace
+from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import COPY_ALGORITHM
 
 
@@ -61,11 +61,11 @@ def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:
                 ).hexdigest()
         return f'"{key._etag}"'
 
-    replace(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
-    replace(undo, models.FakeKey, "etag", property(etag))
-    replace(undo, models.FakeKey, "__getstate__", get_state)
-    replace(undo, models.FakeKey, "__setstate__", set_state)
-    replace(undo, models, "tempfile", _Files)
+    put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
+    put(undo, models.FakeKey, "etag", property(etag))
+    put(undo, models.FakeKey, "__getstate__", get_state)
+    put(undo, models.FakeKey, "__setstate__", set_state)
+    put(undo, models, "tempfile", _Files)
 
 
 class _Linked:
@@ -100,7 +100,7 @@ def _copy_files(shelf: Shelf, undo: ExitStack) -> None:
             checksum = checksums.file_checksum(algorithm, key._value_buffer.path)
             key.checksum_algorithm, key.checksum_value = checksum
 
-    replace(undo, S3Backend, "copy_object", copy_object)
+    put(undo, S3Backend, "copy_object", copy_object)
 
 
 def _algorithm_of_copy() -> str | None:
@@ -115,7 +115,7 @@ def _state_checksums(undo: ExitStack) -> None:
     from moto.s3.responses import S3Response
 
     head: Any = S3Response.head_object
-    put: Any = S3Response.put_object
+    put_known: Any = S3Response.put_object
 
     def head_object(
         response: Any, bucket_name: str, query: Any, key_name: str, headers: Any
@@ -132,13 +132,13 @@ def _state_checksums(undo: ExitStack) -> None:
         return status, answered, body
 
     def put_object(response: Any) -> tuple[int, dict[str, Any], Any]:
-        status, answered, body = put(response)
+        status, answered, body = put_known(response)
         if checksums.header_of(answered):
             answered["x-amz-checksum-type"] = "FULL_OBJECT"
         return status, answered, body
 
-    replace(undo, S3Response, "head_object", head_object)
-    replace(undo, S3Response, "put_object", put_object)
+    put(undo, S3Response, "head_object", head_object)
+    put(undo, S3Response, "put_object", put_object)
 
 
 def _report_what_is_missing(undo: ExitStack) -> None:
@@ -155,7 +155,7 @@ def _report_what_is_missing(undo: ExitStack) -> None:
             raise MissingKey(response.headers["x-amz-copy-source"])
         return answer
 
-    replace(undo, S3Response, "upload_part_copy", upload_part_copy)
+    put(undo, S3Response, "upload_part_copy", upload_part_copy)
 
     def require_key(name: str) -> None:
         known: Any = getattr(S3Backend, name)
@@ -165,7 +165,7 @@ def _report_what_is_missing(undo: ExitStack) -> None:
                 raise MissingKey(key_name)
             return known(backend, bucket_name, key_name, *args, **rest)
 
-        replace(undo, S3Backend, name, checked)
+        put(undo, S3Backend, name, checked)
 
     for name in ("delete_object_tagging", "put_object_acl", "restore_object", "select_object_content"):
         require_key(name)

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.books import checksums
+from longshore.emulator.books.routing import is_form
 from longshore.emulator.faults import AwsError
 
 # Query parameters that make a request about something else than an object's content.
@@ -21,8 +23,6 @@ _SUBRESOURCES = {
     "select", "tagging", "torrent", "uploads",
 }  # fmt: skip
 _VIRTUAL_HOST = re.compile(r"(?P<bucket>.+)\.(?P<rest>localhost(:\d+)?)", re.IGNORECASE)
-_CREDENTIAL = re.compile(r"Credential=[^,]*/([^/,]+)/aws4_request")
-_CONTROL_API = "/v20180820/"  # S3 Control's paths, under the same name in the signature
 # Taken out of a request, because moto deals with them wrongly.
 ENCODING_TYPE = "longshore.encoding_type"  # a list's; see s3_lists
 COPY_ALGORITHM = "longshore.copy_algorithm"  # of a copy's checksum; see s3_patches
@@ -93,10 +93,11 @@ def for_moto(environ: Mapping[str, Any], request: S3Request) -> dict[str, Any]:
 
 
 def _is_for_s3(environ: Mapping[str, Any]) -> bool:
-    if "HTTP_X_AMZ_TARGET" in environ or environ["REQUEST_URI"].startswith(_CONTROL_API):
+    """Return whether a request is for S3, as routing decides it."""
+    others = ("HTTP_X_AMZ_TARGET", "HTTP_X_AMZ_ACCOUNT_ID", "HTTP_SMITHY_PROTOCOL")  # S3 Control's, too
+    if any(name in environ for name in others) or is_form(environ):
         return False
-    signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return signed is None or signed[1] == "s3"
+    return signing_name(environ) in ("", "s3")
 
 
 def _without_encoding_type(environ: Mapping[str, Any], request: S3Request) -> tuple[str, str]:

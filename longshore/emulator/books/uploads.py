@@ -18,7 +18,8 @@ from xml.parsers import expat
 from longshore.emulator.books import body_forms, checksums, forms, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
-from longshore.emulator.faults import AwsError, s3_request_id
+from longshore.emulator.error_responses import error_response
+from longshore.emulator.faults import AwsError
 
 _LARGEST_DOCUMENT = 16 << 20  # of XML or a policy; AWS takes a few MB at most
 _NUMBERS = {"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"}
@@ -152,14 +153,12 @@ def _check_xml(document: bytes) -> None:
 
 
 def refuse(error: AwsError, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer with S3's error, in XML."""
+    """Answer with the error, once the client can be expected to read it."""
     unread = _drain(environ)
-    body = error.xml() if environ["REQUEST_METHOD"] != "HEAD" else b""
-    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body))), *s3_request_id()]
-    if unread:
-        headers.append(("Connection", "close"))
-    start_response(error.status_line, headers)
-    return [body]
+    response = error_response(error, environ)
+    headers = [*response.headers, ("Connection", "close")] if unread else response.headers
+    start_response(response.status, headers)
+    return [response.body]
 
 
 def _drain(environ: dict[str, Any]) -> bool:
