@@ -97,7 +97,8 @@ def _is_for_s3(environ: Mapping[str, Any]) -> bool:
     others = ("HTTP_X_AMZ_TARGET", "HTTP_X_AMZ_ACCOUNT_ID", "HTTP_SMITHY_PROTOCOL")  # S3 Control's, too
     if any(name in environ for name in others) or is_form(environ):
         return False
-    return signing_name(environ) in ("", "s3")
+    name = signing_name(environ)
+    return name == "s3" or (not name and not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"))
 
 
 def _without_encoding_type(environ: Mapping[str, Any], request: S3Request) -> tuple[str, str]:
