@@ -18,8 +18,9 @@ from xml.parsers import expat
 from longshore.emulator.books import body_forms, checksums, forms, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
-from longshore.emulator.error_responses import error_response
+from longshore.emulator.error_responses import refuse as refuse_in_protocol
 from longshore.emulator.faults import AwsError
+from longshore.emulator.guard import REQUEST
 
 _LARGEST_DOCUMENT = 16 << 20  # of XML or a policy; AWS takes a few MB at most
 _NUMBERS = {"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"}
@@ -154,11 +155,9 @@ def _check_xml(document: bytes) -> None:
 
 def refuse(error: AwsError, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer with the error, once the client can be expected to read it."""
-    unread = _drain(environ)
-    response = error_response(error, environ)
-    headers = [*response.headers, ("Connection", "close")] if unread else response.headers
-    start_response(response.status, headers)
-    return [response.body]
+    if _drain(environ):
+        environ[REQUEST].close_connection = True
+    return refuse_in_protocol(error, environ, start_response)
 
 
 def _drain(environ: dict[str, Any]) -> bool:
