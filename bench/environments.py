@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import BenchError
@@ -39,11 +39,20 @@ def python(wanted: Path, *included: Path, complete: bool = False) -> Path:
     release = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache() / f"{wanted.stem}-{release}-{hashlib.sha256(text).hexdigest()[:12]}"
     there = folder / "bin" / "python"
-    if not (folder / _DONE).exists():
-        with _one_at_a_time(folder):
-            if not (folder / _DONE).exists():  # nobody has installed it while this waited
-                _install(wanted, folder, there, complete)
+    made_once(folder, lambda: _install(wanted, folder, there, complete))
     return there
+
+
+def made_once(folder: Path, make: Callable[[], None]) -> None:
+    """Make a folder of the cache, unless it is complete; other processes wait. BenchError if that fails."""
+    if (folder / _DONE).exists():
+        return
+    with _one_at_a_time(folder):
+        if not (folder / _DONE).exists():  # no other process has made it while this one waited
+            print(f"Installing {folder.name} in {folder.parent}", file=sys.stderr, flush=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            make()
+            (folder / _DONE).touch()
 
 
 @contextlib.contextmanager
@@ -60,15 +69,12 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _install(wanted: Path, folder: Path, there: Path, complete: bool) -> None:
-    print(f"Installing {wanted.stem} in {folder}", file=sys.stderr, flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+    run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     pip = [sys.executable, "-m", "pip", "--python", str(there), "--disable-pip-version-check"]
     pip += ["install", "--quiet"]
     if complete:
         pip += ["--no-deps", "--no-compile"]
-    _run([*pip, "-r", str(wanted)])
-    (folder / _DONE).touch()
+    run([*pip, "-r", str(wanted)])
 
 
 def versions(python: Path, packages: Sequence[str]) -> str:
@@ -77,13 +83,14 @@ def versions(python: Path, packages: Sequence[str]) -> str:
         "import json, sys; from importlib.metadata import version;"
         "print(json.dumps([version(name) for name in sys.argv[1:]]))"
     )
-    said = json.loads(_run([str(python), "-c", code, *packages]))
+    said = json.loads(run([str(python), "-c", code, *packages]))
     return ", ".join(f"{name} {release}" for name, release in zip(packages, said, strict=True))
 
 
-def _run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], cwd: Path | None = None) -> str:
+    """Return what a command prints. BenchError with its last line if it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BenchError(str(error)) from None
     if done.returncode != 0:

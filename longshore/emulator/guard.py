@@ -123,7 +123,7 @@ def _end(environ: Environ) -> None:
     left = _READ_MAX if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
     if left > _READ_MAX:
         return
-    with contextlib.suppress(ValueError, OSError):
+    with contextlib.suppress(ValueError, OSError, AwsError):
         while left > 0 and (block := body.read(min(left, BLOCK))):
             left -= len(block)
 

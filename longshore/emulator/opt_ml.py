@@ -95,11 +95,16 @@ def copy_prefix(books: Books, uri: S3Uri, target: Path, check: Check) -> None:
     if not found:
         raise Failure(f"There is no S3 object whose key begins with {uri}.")
     base = uri.key.rpartition("/")[0]
+    written: set[Path] = set()
     for item in found:
         relative = item.key[len(base) :].lstrip("/")
         if not relative or relative.endswith("/"):
             continue
-        copy_object(books, S3Uri(uri.bucket, item.key), inside(target, relative), check)
+        path = inside(target, relative)
+        if path in written:  # such as a//b and a/b
+            raise Failure(f"s3://{uri.bucket}/{item.key} and another object would be the same file.")
+        written.add(path)
+        copy_object(books, S3Uri(uri.bucket, item.key), path, check)
 
 
 def copy_object(books: Books, uri: S3Uri, target: Path, check: Check) -> None:
@@ -114,4 +119,6 @@ def inside(folder: Path, relative: str) -> Path:
     parts = PurePosixPath(relative).parts
     if ".." in parts or relative.startswith("/"):
         raise Failure(f"The key {relative!r} would be written outside of its folder.")
+    if "\0" in relative:
+        raise Failure(f"The key {relative!r} cannot be a file's path.")
     return folder.joinpath(*parts)

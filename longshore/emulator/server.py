@@ -23,6 +23,7 @@ from longshore.emulator.faults import AwsError, request_id
 from longshore.emulator.guard import REFUSAL, REQUEST
 from longshore.emulator.host_programs import refuse_host_programs
 from longshore.emulator.platform import Platform
+from longshore.emulator.transfer_coding import ChunkedBody, buffered
 from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
@@ -204,6 +205,13 @@ class _HeaderReader(cheroot_server.HeaderReader):
 
 class _Request(cheroot_server.HTTPRequest):
     header_reader = _HeaderReader()
+    chunked_body: ChunkedBody | None = None
+
+    def send_headers(self) -> None:
+        # A body that was not read to its end would be taken for the next request.
+        if self.chunked_body is not None and not self.chunked_body.ended:
+            self.close_connection = True
+        super().send_headers()
 
 
 class _Connection(cheroot_server.HTTPConnection):
@@ -225,6 +233,8 @@ class _Gateway(wsgi.Gateway_10):
         environ[REQUEST] = self.req
         environ[REFUSAL] = self.req.conn.refusal
         environ["longshore.socket"] = self.req.conn.socket  # to see whether a client is still there
+        if self.req.chunked_read:
+            environ["wsgi.input"], self.req.chunked_body = buffered(self.req.conn.rfile)
         kept = {}
         for raw in self.req.inheaders:
             name = raw.decode("latin-1")

@@ -16,12 +16,8 @@ from typing import IO, Any, NamedTuple
 
 from longshore.emulator.books.dispatcher import Dispatcher, Operation
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patched import (
-    deliver_over_http,
-    filter_by_prefix,
-    keep_on,
-    leave_out_aws_policies,
-)
+from longshore.emulator.books.patched import deliver_over_http, filter_by_prefix, leave_out_aws_policies
+from longshore.emulator.books.s3_patches import keep_on
 from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 
@@ -117,6 +113,13 @@ class Books:
         """Where an object's bytes are; None where it is not there."""
         found = self._s3.get_object(bucket, key, version) if self.bucket_exists(bucket) else None
         return found._value_buffer if found is not None else None
+
+    def part_sizes(self, bucket: str, key: str, version: str | None = None) -> list[int]:
+        """Return the sizes of the parts that an object was uploaded in; none if it was not."""
+        found = self._s3.get_object(bucket, key, version)
+        if found is None or found.multipart is None or "-" not in found.etag:
+            return []
+        return [found.multipart.parts[number].contentsize for number in found.multipart.partlist]
 
     def write(self, bucket: str, key: str, source: Path | bytes, content_type: str | None = None) -> None:
         """Put an object: bytes, or a file, which is moved away; AwsError where there is no such bucket."""

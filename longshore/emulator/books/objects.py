@@ -14,9 +14,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
+
+from longshore.emulator.books.checksums import Checksum
 
 _BLOCK = 1 << 20
+
+
+class Incoming(NamedTuple):
+    """A body that was received, and is not yet an object's content.
+
+    Attributes:
+        md5: Of all bytes, in hexadecimal; None if nobody has computed it.
+        checksum: The one that the client stated.
+    """
+
+    path: Path
+    md5: str | None = None
+    checksum: Checksum | None = None
 
 
 class Shelf:
@@ -46,19 +61,45 @@ class Shelf:
         return Content(self, next(self._numbers))
 
     @contextmanager
-    def replacing_empty(self, path: Path) -> Iterator[None]:
-        """In this thread, what is written into a content without a byte is this file, moved there."""
-        self._instead.path = path
+    def replacing_empty(self, incoming: Incoming) -> Iterator[None]:
+        """In this thread, store this file instead of an empty content; remove it if none is stored."""
+        self._instead.incoming = incoming
         try:
             yield
         finally:
-            self._instead.path = None
+            self._instead.incoming = None
+            incoming.path.unlink(missing_ok=True)
 
-    def instead(self) -> Path | None:
-        """The file that replacing_empty() has named in this thread; once."""
-        path: Path | None = getattr(self._instead, "path", None)
-        self._instead.path = None
+    def incoming_now(self) -> Incoming | None:
+        """Return what replacing_empty() has in this thread."""
+        found: Incoming | None = getattr(self._instead, "incoming", None)
+        return found
+
+    def take_incoming(self) -> Incoming | None:
+        """Return what replacing_empty() has in this thread, once."""
+        found = self.incoming_now()
+        self._instead.incoming = None
+        return found
+
+    def link(self, content: Content) -> Path:
+        """Return another file with a content's bytes, not copied where the file system has hard links."""
+        with tempfile.NamedTemporaryFile(dir=self.incoming, delete=False) as target:
+            path = Path(target.name)
+        try:
+            path.unlink()
+            path.hardlink_to(content.path)
+        except OSError:
+            shutil.copyfile(content.path, path)
         return path
+
+    def slice(self, content: Content, start: int, end: int) -> Path:
+        """Return a new file with the bytes from start to before end."""
+        with tempfile.NamedTemporaryFile(dir=self.incoming, delete=False) as target, content.open() as source:
+            source.seek(start)
+            while start < end and (block := source.read(min(_BLOCK, end - start))):
+                target.write(block)
+                start += len(block)
+        return Path(target.name)
 
     def join(self, contents: list[Content]) -> Path:
         """A new file with the bytes of all of them, one behind the other."""
@@ -118,6 +159,7 @@ class Content:
         self._shelf = shelf
         self.number = number
         self._at = 0
+        self.md5: str | None = None  # in hexadecimal, if it is known
 
     @property
     def path(self) -> Path:
@@ -131,11 +173,12 @@ class Content:
 
     def write(self, data: bytes | Path) -> int:
         """All of it, at once: bytes, or a file, which is moved here. How many bytes that were."""
-        if not data:
-            data = self._shelf.instead() or data
+        if not data and (incoming := self._shelf.take_incoming()):
+            data, self.md5 = incoming.path, incoming.md5
         if isinstance(data, Path):
             self.take(data)
         else:
+            self.path.unlink(missing_ok=True)  # another object's content may be the same file: link()
             self.path.touch(mode=0o600)
             self.path.write_bytes(data)
         return self.path.stat().st_size

@@ -1,5 +1,5 @@
-"""What is put in the place of moto's own: how S3 keeps its objects, and puts an upload's parts together; the
-streams that FilterLogEvents looks at; which of IAM's policies are pickled; how SNS calls an HTTP address.
+"""What is put in the place of moto's own: the streams that FilterLogEvents looks at; which of IAM's policies
+are pickled; how SNS calls an HTTP address. For S3 see s3_patches.
 Whoever patches undoes it at the end: moto may serve others in this process.
 """
 
@@ -9,84 +9,16 @@ import base64
 import hashlib
 import json
 import logging
-import threading
-from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import urllib3
 
-from longshore.emulator.books.objects import Content, Shelf
 from longshore.emulator.books.patching import put
 
 _log = logging.getLogger("longshore.emulator")
 
 _DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
-
-
-def keep_on(shelf: Shelf, undo: ExitStack) -> None:
-    """Until it is undone moto's objects are on this shelf, and none of them is in memory as a whole."""
-    from moto.s3 import models as real
-
-    models: Any = real
-
-    class _Files:
-        @staticmethod
-        def SpooledTemporaryFile(*_: Any, **__: Any) -> Content:
-            return shelf.new()
-
-    def get_state(key: Any) -> dict[str, Any]:
-        state = {**key.__dict__, "_value_buffer": key._value_buffer.number}
-        del state["lock"]
-        return state
-
-    def set_state(key: Any, state: dict[str, Any]) -> None:
-        key.__dict__.update(state)
-        key._value_buffer = shelf.restored(state["_value_buffer"])
-        key.lock = threading.Lock()
-
-    def set_value(key: Any, value: bytes | Path) -> None:
-        key._value_buffer.seek(0)
-        key.contentsize = key._value_buffer.write(value)
-
-    def etag(key: Any) -> str:
-        # By a stream of its own: several threads may ask at once, and moto's reads share one position.
-        if key._etag is None:
-            with key._value_buffer.open() as content:
-                key._etag = hashlib.file_digest(
-                    content, lambda: hashlib.md5(usedforsecurity=False)
-                ).hexdigest()
-        return f'"{key._etag}"'
-
-    def complete(multipart: Any, body: Iterable[tuple[int, str]]) -> tuple[Path, str, Any]:
-        wanted = list(body)
-        parts = [multipart.parts.get(number) for number, _ in wanted]
-        if not parts:
-            raise models.MalformedXML
-        etags = [etag.strip('"') for _, etag in wanted]
-        if any(part is None or part.etag.strip('"') != etag for part, etag in zip(parts, etags, strict=True)):
-            raise models.InvalidPart()
-        if any(part.contentsize < models.S3_UPLOAD_PART_MIN_SIZE for part in parts[:-1]):
-            raise models.EntityTooSmall()
-        algorithm = multipart.metadata.get("x-amz-checksum-algorithm")
-        checksum = None  # one over the whole would need all of it in memory
-        if algorithm and multipart.metadata.get("x-amz-checksum-type", "COMPOSITE") == "COMPOSITE":
-            builder = models.MultipartChecksumBuilder(algorithm, "COMPOSITE")
-            for part in parts:
-                builder.addPart(part.value)
-            checksum = builder.build()
-        together = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in etags), usedforsecurity=False)
-        # Now, because moto drops the parts before it makes the object.
-        whole = shelf.join([part._value_buffer for part in parts])
-        return whole, f"{together.hexdigest()}-{len(parts)}", checksum
-
-    put(undo, models.FakeKey, "value", property(models.FakeKey.value.fget, set_value))
-    put(undo, models.FakeKey, "etag", property(etag))
-    put(undo, models.FakeKey, "__getstate__", get_state)
-    put(undo, models.FakeKey, "__setstate__", set_state)
-    put(undo, models.FakeMultipart, "complete", complete)
-    put(undo, models, "tempfile", _Files)
 
 
 def filter_by_prefix(undo: ExitStack) -> None:

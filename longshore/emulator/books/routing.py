@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -56,7 +57,7 @@ def route(environ: Environ, region: str) -> Route:
     if not name and target:
         name = _signing_name_of(target.partition(".")[0])
     body = None
-    if not name and _is_form(environ):
+    if not name and is_form(environ):
         body = _read(environ)
         if _action(body) not in _UNSIGNED_ACTIONS:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
@@ -94,7 +95,8 @@ def _signing_name_of(prefix: str) -> str:
     return known[0] if known else prefix
 
 
-def _is_form(environ: Environ) -> bool:
+def is_form(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request is a form for STS, or another service with such forms."""
     is_form: bool = environ.get("CONTENT_TYPE", "").startswith(_FORM)
     return is_form and environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/"
 

@@ -1,95 +1,185 @@
-"""PutObject and UploadPart as a stream: a large body goes into a file as it comes, and moto is told of none.
+"""Bodies on their way to moto's S3: decoded, verified, and never in memory as a whole.
 
-moto would hold it in memory several times over.
+PutObject, UploadPart and form uploads go into a file as they come, and moto gets an empty body. All other
+requests have small ones.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import parse_qsl
+from typing import Any
+from xml.parsers import expat
 
-from longshore.emulator.books.objects import Shelf
+from longshore.emulator.books import body_forms, checksums, forms, s3_requests
+from longshore.emulator.books.objects import Incoming, Shelf
+from longshore.emulator.books.s3_requests import S3Request
+from longshore.emulator.error_responses import refuse as refuse_in_protocol
+from longshore.emulator.faults import AwsError
+from longshore.emulator.guard import REQUEST
 
-_LARGE = 1 << 18  # bytes; smaller bodies go to moto as they are
-_BLOCK = 1 << 18
-_HARMLESS = {"partNumber", "uploadId", "x-id", "AWSAccessKeyId", "Signature", "Expires"}
-# How the body came; it is of no meaning any more once it is decoded.
-_OF_THE_BODY = (
-    "HTTP_X_AMZ_CONTENT_SHA256",
-    "HTTP_X_AMZ_DECODED_CONTENT_LENGTH",
-    "HTTP_TRANSFER_ENCODING",
-    "HTTP_X_AMZ_TRAILER",
-)
+_LARGEST_DOCUMENT = 16 << 20  # of XML or a policy; AWS takes a few MB at most
+_NUMBERS = {"max-buckets", "max-keys", "max-parts", "max-uploads", "part-number-marker"}
+_NO_XML = {"policy"}  # subresources whose documents are JSON
+_DRAIN_SECONDS = 1.0
+_DRAIN_BYTES = 64 << 20
 
 
 class Uploads:
-    """A WSGI application in front of moto's: what is no large upload goes through as it is."""
+    """A WSGI application in front of moto's. Requests to other services pass through unchanged."""
 
     def __init__(self, shelf: Shelf, application: Any) -> None:
         self._shelf = shelf
         self._application = application
+        self._conditional = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not _is_large_upload(environ):
-            return self._application(environ, start_response)  # type: ignore[no-any-return]
-        asked = {name: value for name, value in environ.items() if name not in _OF_THE_BODY}
+        try:
+            request = s3_requests.parse(environ)
+            if request is None:
+                return self._application(environ, start_response)  # type: ignore[no-any-return]
+            asked = s3_requests.for_moto(environ, request)
+            if _stores_content(request, asked):
+                _check_part(request)
+                return self._upload(asked, start_response)
+            _check_numbers(request)
+            if request.bucket and forms.is_upload(request, asked):
+                return self._upload_form(asked, start_response)
+            if body_forms.has_body(asked) and request.method not in ("GET", "HEAD"):
+                asked = _with_document(asked, request)
+            return self._store(asked, start_response)
+        except AwsError as error:
+            return refuse(error, environ, start_response)
+        except TimeoutError:
+            return refuse(_timeout(), environ, start_response)
+
+    def _upload(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with tempfile.NamedTemporaryFile(dir=self._shelf.incoming, delete=False) as file:
             path = Path(file.name)
-        try:
-            with path.open("wb") as file:
-                asked |= _receive(environ, file)
-            asked |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0", "wsgi.input_terminated": False}
-            with self._shelf.replacing_empty(path):
+            try:
+                received = body_forms.receive(asked, file.write)
+            except BaseException:
+                path.unlink()
+                raise
+        asked = body_forms.decoded(asked, received)
+        asked |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        with self._shelf.replacing_empty(Incoming(path, received.md5, received.checksum)):
+            return self._store(asked, start_response)
+
+    def _store(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        changes = asked["REQUEST_METHOD"] not in ("GET", "HEAD")
+        if changes and ("HTTP_IF_MATCH" in asked or "HTTP_IF_NONE_MATCH" in asked):
+            with self._conditional:  # of several that create the same object, one succeeds
                 return self._application(asked, start_response)  # type: ignore[no-any-return]
-        finally:
-            path.unlink(missing_ok=True)
+        return self._application(asked, start_response)  # type: ignore[no-any-return]
+
+    def _upload_form(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        asked, incoming = forms.receive(asked, self._shelf.incoming)
+        with self._shelf.replacing_empty(incoming):
+            return self._application(asked, start_response)  # type: ignore[no-any-return]
 
 
-def _is_large_upload(environ: dict[str, Any]) -> bool:
-    if environ["REQUEST_METHOD"] != "PUT" or "/s3/" not in environ.get("HTTP_AUTHORIZATION", "/s3/"):
-        return False
-    if "HTTP_X_AMZ_COPY_SOURCE" in environ:
-        return False
-    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    if any(name not in _HARMLESS and not name.startswith("X-Amz-") for name in query):
-        return False
-    return bool(environ.get("wsgi.input_terminated")) or int(environ.get("CONTENT_LENGTH") or 0) >= _LARGE
+def _stores_content(request: S3Request, environ: dict[str, Any]) -> bool:
+    return request.method == "PUT" and request.is_about_content and "HTTP_X_AMZ_COPY_SOURCE" not in environ
 
 
-def _receive(environ: dict[str, Any], file: IO[bytes]) -> dict[str, str]:
-    """Write the decoded body; the headers that its encoding is replaced by."""
+def _check_part(request: S3Request) -> None:
+    """Raise AwsError if a request has half of what makes it an UploadPart: it would replace the object."""
+    number, upload = request.query.get("partNumber"), request.query.get("uploadId")
+    if number is None and upload is None:
+        return
+    if number is None or not re.fullmatch(r"-?[0-9]{1,9}", number):  # moto checks the range
+        raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
+    if not upload:
+        raise AwsError("InvalidArgument", "This operation needs an uploadId.")
+
+
+def _check_numbers(request: S3Request) -> None:
+    """Raise AwsError if a parameter that is a number is none: moto does not check them all."""
+    for name in _NUMBERS & request.query.keys():
+        if not re.fullmatch(r"-?[0-9]{1,18}", request.query[name]):
+            raise AwsError("InvalidArgument", f"Provided {name} not an integer or within integer range")
+        if request.query[name].startswith("-"):
+            raise AwsError("InvalidArgument", f"Argument {name} must be an integer between 0 and 2147483647")
+
+
+def _with_document(asked: dict[str, Any], request: S3Request) -> dict[str, Any]:
+    """Return a request with its body decoded, in memory."""
+    body = io.BytesIO()
+
+    def write(block: bytes) -> None:
+        body.write(block)
+        if body.tell() > _LARGEST_DOCUMENT:
+            raise AwsError(
+                "MaxMessageLengthExceeded", f"Your request was too big: at most {_LARGEST_DOCUMENT} bytes."
+            )
+
+    of_object = {}
+    if "uploadId" in request.query:  # the checksum is the object's, not the document's
+        of_object = {name: asked[name] for name in asked if name.startswith(checksums.HEADER)}
+    received = body_forms.receive({name: asked[name] for name in asked if name not in of_object}, write)
+    body.seek(0)
+    is_unknown = request.is_about_content and "uploadId" not in request.query  # moto's error says more
+    if body.getvalue().strip() and not is_unknown and not _NO_XML & request.query.keys():
+        _check_xml(body.getvalue())
+    return {**body_forms.decoded(asked, received), **of_object, "wsgi.input": body}
+
+
+def _timeout() -> AwsError:
+    return AwsError(
+        "RequestTimeout",
+        "Your socket connection to the server was not read from or written to within the timeout period.",
+    )
+
+
+def _check_xml(document: bytes) -> None:
+    """Raise AwsError if a document is malformed, or has a DTD: its entities may grow without end."""
+
+    def refuse_dtd(*_: Any) -> None:
+        raise expat.ExpatError("a DTD is not allowed")
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse_dtd
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        raise AwsError(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema: "
+            f"{error}",
+        ) from None
+
+
+def refuse(error: AwsError, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer with the error, once the client can be expected to read it."""
+    if _drain(environ):
+        environ[REQUEST].close_connection = True
+    return refuse_in_protocol(error, environ, start_response)
+
+
+def _drain(environ: dict[str, Any]) -> bool:
+    """Read what the client has still to send, so that it reads the answer; not for long.
+
+    Returns:
+        Whether more may come, so that the connection has to be closed.
+    """
     stream = environ["wsgi.input"]
-    encodings = [part.strip() for part in environ.get("HTTP_CONTENT_ENCODING", "").split(",")]
-    streaming = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "").startswith("STREAMING-")
-    if not streaming and "aws-chunked" not in encodings:
-        _copy(stream, file, None if environ.get("wsgi.input_terminated") else int(environ["CONTENT_LENGTH"]))
-        return {}
-    while size := int(stream.readline().split(b";")[0].strip() or b"0", 16):
-        _copy(stream, file, size)
-        stream.readline()
-    left = ", ".join(part for part in encodings if part != "aws-chunked")
-    return {"HTTP_CONTENT_ENCODING": left, **dict(_trailers(stream))}
-
-
-def _trailers(stream: Any) -> Iterator[tuple[str, str]]:
-    """The checksums that follow the last chunk."""
-    while line := stream.readline().strip():
-        name, _, value = line.decode("latin-1").partition(":")
-        yield "HTTP_" + name.strip().upper().replace("-", "_"), value.strip()
-
-
-def _copy(stream: Any, file: IO[bytes], size: int | None) -> None:
-    """So many bytes, or all; OSError where the client goes before."""
-    left = size
-    while left is None or left > 0:
-        block = stream.read(_BLOCK if left is None else min(_BLOCK, left))
-        if not block:
-            if left is None:
-                return
-            raise ConnectionResetError("the client has gone before its body had come")
-        file.write(block)
-        left = None if left is None else left - len(block)
+    socket = environ["longshore.socket"]
+    patience = socket.gettimeout()
+    left = _DRAIN_BYTES
+    try:
+        socket.settimeout(_DRAIN_SECONDS)
+        while left > 0:
+            block = stream.read(min(left, 1 << 16))
+            if not block:
+                return getattr(stream, "remaining", 0) > 0  # the client has closed its side
+            left -= len(block)
+        return True
+    except (OSError, AwsError):
+        return True
+    finally:
+        socket.settimeout(patience)

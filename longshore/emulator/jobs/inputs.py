@@ -107,9 +107,15 @@ def lay_out(books: Books, found: list[Source], folder: Path, check_stop: Callabl
     """Copy objects to files; Failure where two cannot both be files. check_stop may raise between
     blocks."""
     folder.mkdir(parents=True, exist_ok=True)
+    written: set[Path] = set()
     for source in found:
         check_stop()
         path = folder / source.name
+        if path in written:  # such as a//b and a/b
+            raise Failure(
+                f"ClientError: Data download failed: {source.uri} and another object would be the same file."
+            )
+        written.add(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with books.read(*source.uri) as stream, path.open("wb") as file:

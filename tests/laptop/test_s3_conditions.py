@@ -1,0 +1,222 @@
+"""Conditions, ranges, response-* overrides and versions of S3's objects."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from tests.support.emulator import EmulatorProcess
+from tests.support.server import PATIENCE
+
+BODY = b"0123456789"
+PARTS = [os.urandom(5 * 2**20), b"the last"]
+
+
+@pytest.fixture
+def bucket(emulator: EmulatorProcess, name: str) -> str:
+    emulator.put(name, key=BODY)
+    return name
+
+
+def refusal(call: Any, **arguments: Any) -> tuple[int, str]:
+    """The status and the code with which a call is refused."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    error = caught.value.response
+    return error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"]
+
+
+def upload(s3: Any, bucket: str, key: str, **members: Any) -> dict[str, Any]:
+    """Upload PARTS; what CompleteMultipartUpload needs, and each part's answer."""
+    at = {"Bucket": bucket, "Key": key}
+    at["UploadId"] = s3.create_multipart_upload(**at, **members)["UploadId"]
+    algorithm = {"ChecksumAlgorithm": members["ChecksumAlgorithm"]} if members else {}
+    answers = [
+        s3.upload_part(**at, PartNumber=number, Body=body, **algorithm)
+        for number, body in enumerate(PARTS, 1)
+    ]
+    parts = [
+        {"PartNumber": number, "ETag": answer["ETag"]}
+        | {name: value for name, value in answer.items() if name.startswith("Checksum")}
+        for number, answer in enumerate(answers, 1)
+    ]
+    for part in parts:
+        part.pop("ChecksumType", None)
+    return {**at, "MultipartUpload": {"Parts": parts}}
+
+
+def test_puts_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    there = {"Bucket": bucket, "Key": "key", "Body": b"new"}
+    missing = {**there, "Key": "missing"}
+    etag = s3.head_object(Bucket=bucket, Key="key")["ETag"]
+    assert refusal(s3.put_object, **there, IfNoneMatch="*") == (412, "PreconditionFailed")
+    assert refusal(s3.put_object, **there, IfMatch='"other"') == (412, "PreconditionFailed")
+    assert refusal(s3.put_object, **missing, IfMatch=etag) == (404, "NoSuchKey")
+    assert emulator.get(bucket, "key") == BODY
+    s3.put_object(**there, IfMatch=etag)
+    s3.put_object(**missing, IfNoneMatch="*")
+    assert emulator.get(bucket, "key") == emulator.get(bucket, "missing") == b"new"
+    done = upload(s3, bucket, "key")
+    assert refusal(s3.complete_multipart_upload, **done, IfNoneMatch="*") == (412, "PreconditionFailed")
+    assert refusal(s3.delete_object, Bucket=bucket, Key="key", IfMatch=etag) == (412, "PreconditionFailed")
+
+
+def test_of_many_that_create_an_object_one_succeeds(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+
+    def create(number: int) -> str:
+        try:
+            s3.put_object(Bucket=bucket, Key="lock", Body=b"%d" % number, IfNoneMatch="*")
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "created"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(create, range(24))) == ["PreconditionFailed"] * 23 + ["created"]
+
+
+def test_gets_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    key = {"Bucket": bucket, "Key": "key"}
+    head = s3.head_object(**key)
+    for call in (s3.get_object, s3.head_object):
+        assert refusal(call, **key, IfNoneMatch=head["ETag"])[0] == 304
+        assert refusal(call, **key, IfModifiedSince=head["LastModified"])[0] == 304
+        assert refusal(call, **key, IfMatch='"other"')[0] == 412
+        assert call(**key, IfMatch=head["ETag"], Range="bytes=1-2")["ContentLength"] == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "expected", "of"),
+    [
+        ("bytes=0-", 206, BODY, "bytes 0-9/10"),
+        ("bytes=0-0", 206, b"0", "bytes 0-0/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-99", 206, BODY, "bytes 0-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=5-2", 200, BODY, None),
+        ("bytes=0-1,4-5", 200, BODY, None),
+        ("lines=0-1", 200, BODY, None),
+        ("bytes=10-", 416, None, None),
+        ("bytes=-0", 416, None, None),
+    ],
+)
+def test_ranges(
+    emulator: EmulatorProcess, bucket: str, asked: str, status: int, expected: bytes | None, of: str | None
+) -> None:
+    key = {"Bucket": bucket, "Key": "key"}
+    url = emulator.client("s3").generate_presigned_url("get_object", key)
+    answer = requests.get(url, headers={"Range": asked}, timeout=PATIENCE)
+    assert (answer.status_code, answer.headers.get("Content-Range")) == (status, of)
+    if expected is None:
+        assert "<Code>InvalidRange</Code>" in answer.text
+        assert "<ActualObjectSize>10</ActualObjectSize>" in answer.text
+    else:
+        assert answer.content == expected
+
+
+def test_parts_of_an_object_are_read(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    s3.complete_multipart_upload(**upload(s3, bucket, "parts"))
+    key = {"Bucket": bucket, "Key": "parts"}
+    for number, body in enumerate(PARTS, 1):
+        got = s3.get_object(**key, PartNumber=number)
+        assert got["Body"].read() == body
+        assert (got["PartsCount"], got["ResponseMetadata"]["HTTPStatusCode"]) == (2, 206)
+        head = s3.head_object(**key, PartNumber=number)
+        assert (head["ContentLength"], head["PartsCount"]) == (len(body), 2)
+    assert refusal(s3.get_object, **key, PartNumber=3) == (416, "InvalidPartNumber")
+    assert refusal(s3.get_object, **key, PartNumber=1, Range="bytes=0-1") == (400, "InvalidRequest")
+    assert s3.get_object(Bucket=bucket, Key="key", PartNumber=1)["Body"].read() == BODY
+
+
+def test_response_headers_are_overridden(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    wanted = {
+        "CacheControl": "no-store",
+        "ContentDisposition": 'attachment; filename="a b.csv"',
+        "ContentEncoding": "identity",
+        "ContentLanguage": "de",
+        "ContentType": "text/csv",
+    }
+    arguments = {f"Response{name}": value for name, value in wanted.items()}
+    for call in (s3.get_object, s3.head_object):
+        for more in ({}, {"Range": "bytes=2-3"}):
+            got = call(Bucket=bucket, Key="key", **arguments, **more)
+            assert {name: got[name] for name in wanted} == wanted
+    assert "CacheControl" not in s3.head_object(Bucket=bucket, Key="key")
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "💩"])
+def test_an_override_that_is_no_header_is_refused(emulator: EmulatorProcess, bucket: str, value: str) -> None:
+    arguments = {"Bucket": bucket, "Key": "key", "ResponseContentType": value}
+    assert refusal(emulator.client("s3").get_object, **arguments) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256", "XXHASH64"])
+def test_composite_checksums_name_their_parts(emulator: EmulatorProcess, bucket: str, algorithm: str) -> None:
+    s3 = emulator.client("s3")
+    done = upload(s3, bucket, "parts", ChecksumAlgorithm=algorithm)
+    name = f"Checksum{algorithm}"
+    listed = s3.list_parts(Bucket=bucket, Key="parts", UploadId=done["UploadId"])["Parts"]
+    assert [part[name] for part in listed] == [part[name] for part in done["MultipartUpload"]["Parts"]]
+    completed = s3.complete_multipart_upload(**done)
+    head = s3.head_object(Bucket=bucket, Key="parts", ChecksumMode="ENABLED")
+    assert head[name].endswith("-2")
+    assert (head[name], head["ChecksumType"]) == (completed[name], "COMPOSITE")
+    got = s3.get_object(Bucket=bucket, Key="parts", ChecksumMode="ENABLED")
+    assert got[name] == head[name]
+    copied = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "parts"}}
+    whole = s3.put_object(Bucket=bucket, Key="whole", Body=b"".join(PARTS), ChecksumAlgorithm=algorithm)
+    assert s3.copy_object(**copied)["CopyObjectResult"][name] == whole[name]
+    head = s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
+    assert (head[name], head["ChecksumType"]) == (whole[name], "FULL_OBJECT")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME"])
+def test_checksums_of_the_full_object(emulator: EmulatorProcess, bucket: str, algorithm: str) -> None:
+    s3 = emulator.client("s3")
+    name = f"Checksum{algorithm}"
+    right = s3.put_object(Bucket=bucket, Key="whole", Body=b"".join(PARTS), ChecksumAlgorithm=algorithm)[name]
+    kind = {"ChecksumAlgorithm": algorithm, "ChecksumType": "FULL_OBJECT"}
+    done = upload(s3, bucket, "parts", **kind)
+    wrong = s3.put_object(Bucket=bucket, Key="other", Body=b"", ChecksumAlgorithm=algorithm)[name]
+    assert refusal(s3.complete_multipart_upload, **done, **{name: wrong}) == (400, "BadDigest")
+    completed = s3.complete_multipart_upload(**done, **{name: right}, ChecksumType="FULL_OBJECT")
+    assert (completed[name], completed["ChecksumType"]) == (right, "FULL_OBJECT")
+    head = s3.head_object(Bucket=bucket, Key="parts", ChecksumMode="ENABLED")
+    assert (head[name], head["ChecksumType"]) == (right, "FULL_OBJECT")
+
+
+def test_wrong_statements_about_parts_are_refused(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    done = upload(s3, bucket, "parts", ChecksumAlgorithm="SHA256")
+    first, second = done["MultipartUpload"]["Parts"]
+    swapped = {"Parts": [first | {"ChecksumSHA256": second["ChecksumSHA256"]}, second]}
+    assert refusal(s3.complete_multipart_upload, **done | {"MultipartUpload": swapped}) == (
+        400,
+        "InvalidPart",
+    )
+    assert refusal(s3.complete_multipart_upload, **done, MpuObjectSize=1) == (400, "InvalidRequest")
+    kinds = [("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")]
+    for algorithm, kind in kinds:
+        wanted = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+        refused = refusal(s3.create_multipart_upload, Bucket=bucket, Key="key", **wanted)
+        assert refused == (400, "InvalidRequest")
+    s3.complete_multipart_upload(**done)
+
+
+def test_a_copy_gets_the_checksum_that_is_asked_for(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    source = {"Bucket": bucket, "Key": "key"}
+    right = s3.put_object(Bucket=bucket, Key="other", Body=BODY, ChecksumAlgorithm="SHA256")["ChecksumSHA256"]
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, ChecksumAlgorithm="SHA256")
+    assert copied["CopyObjectResult"]["ChecksumSHA256"] == right
+    head = s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")
+    assert head["ChecksumSHA256"] == right
