@@ -58,7 +58,9 @@ class Exchange:
         if self.status is None:
             return f"{self.request} → {self.failure}"
         said = f"{self.request} → {self.status} after {self.seconds:.2f} s"
-        return f"{said}: {excerpt(self.text)}" if self.body else said
+        if not self.body:
+            return said
+        return f"{said}: {excerpt(self.text) or f'{size_of(len(self.body))} of white space'}"
 
 
 def excerpt(text: str, longest: int = _EXCERPT) -> str:
@@ -72,7 +74,7 @@ def size_of(count: int) -> str:
     for unit, name in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
         if count >= unit:
             return f"{count / unit:.4g} {name}"
-    return f"{count} bytes"
+    return f"{count} byte{'' if count == 1 else 's'}"
 
 
 def unanswered(
