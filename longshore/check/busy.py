@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from longshore import limits
 from longshore.check.exchange import Exchange
-from longshore.check.machine import overload
 
 if TYPE_CHECKING:
     from longshore.check.session import Session
@@ -22,16 +21,12 @@ _PINGS_AT_LEAST = 2
 
 @dataclass(frozen=True)
 class Work:
-    """The answers to the valid payload on so many connections, and those to /ping and /metrics meanwhile.
-
-    overload: That this machine was overloaded before the requests began; empty if it was not.
-    """
+    """The answers to the valid payload on so many connections, and those to /ping and /metrics meanwhile."""
 
     connections: int
     answers: list[Exchange]
     pings: list[Exchange]
     metrics: Exchange
-    overload: str
 
 
 def busy(session: Session) -> Work:
@@ -46,7 +41,6 @@ def busy(session: Session) -> Work:
     payload = session.valid()
     client = session.client
     answers: list[Exchange] = []
-    overloaded = overload()
     done = threading.Event()
 
     def send(sent: threading.Event) -> None:
@@ -75,4 +69,4 @@ def busy(session: Session) -> Work:
     for thread in threads:
         thread.join()
     assert metrics is not None
-    return Work(_CONNECTIONS, answers, pings, metrics, overloaded)
+    return Work(_CONNECTIONS, answers, pings, metrics)

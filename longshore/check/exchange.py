@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LATE = "no answer within"
 BROKE_OFF = "the answer broke off before its end"
 CLOSED_WHILE_SENDING = "the connection was closed while the body was being sent"
 _EXCERPT = 160  # characters of a body that are shown
@@ -100,7 +101,7 @@ def _failure(error: Exception, patience: float, sent: bool) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, TimeoutError):
-        return f"no answer within {patience:g} s"
+        return f"{LATE} {patience:g} s"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
         return "the connection was closed without an answer" if sent else CLOSED_WHILE_SENDING
     if isinstance(error, http.client.HTTPException):

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longshore.check.machine import overload
 from longshore.check.rule import Group, Rule, Severity, Status
 from longshore.check.runner import Result
 from longshore.check.session import NO_MODEL
@@ -83,9 +82,6 @@ def show(console: Console, target: str, results: Sequence[Result], seconds: floa
             _show_text(console, f"{severity}: {found}", 0, _SEVERITY_STYLES[severity])
     _show_text(console, f"{target}: {summary(results)}, in {seconds:.1f} s.", 0)
     console.print(verdict.get(exit_code(results), "[red]Nothing could be tried.[/red]"))
-    if (overloaded := overload()) and any(result.outcome.status is Status.FAILED for result in results):
-        said = f"Note: {overloaded}. A time limit may have been missed because of that: check again later."
-        _show_text(console, said, 0, "yellow")
 
 
 _MARK_WIDTH, _ID_WIDTH = 9, 21
