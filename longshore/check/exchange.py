@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LATE = "no answer within"
 BROKE_OFF = "the answer broke off before its end"
 CLOSED_WHILE_SENDING = "the connection was closed while the body was being sent"
 _EXCERPT = 160  # characters of a body that are shown
@@ -58,7 +59,9 @@ class Exchange:
         if self.status is None:
             return f"{self.request} → {self.failure}"
         said = f"{self.request} → {self.status} after {self.seconds:.2f} s"
-        return f"{said}: {excerpt(self.text)}" if self.body else said
+        if not self.body:
+            return said
+        return f"{said}: {excerpt(self.text) or f'{size_of(len(self.body))} of white space'}"
 
 
 def excerpt(text: str, longest: int = _EXCERPT) -> str:
@@ -72,7 +75,7 @@ def size_of(count: int) -> str:
     for unit, name in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
         if count >= unit:
             return f"{count / unit:.4g} {name}"
-    return f"{count} bytes"
+    return f"{count} byte{'' if count == 1 else 's'}"
 
 
 def unanswered(
@@ -98,7 +101,7 @@ def _failure(error: Exception, patience: float, sent: bool) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, TimeoutError):
-        return f"no answer within {patience:g} s"
+        return f"{LATE} {patience:g} s"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
         return "the connection was closed without an answer" if sent else CLOSED_WHILE_SENDING
     if isinstance(error, http.client.HTTPException):

@@ -50,6 +50,19 @@ def listening_ports(running: Running) -> set[int]:
     return found
 
 
+def listens(running: Running, port: int) -> bool:
+    """Return whether anything in its network takes connections at the port.
+
+    Raises:
+        NotTried: This machine does not show it.
+    """
+    tables = Path(f"/proc/{pids(running)[0]}/net")
+    if not (tables / "tcp").is_file():
+        raise NotTried("the container's sockets cannot be seen from this machine")
+    lines = [line for table in ("tcp", "tcp6") for line in _lines(f"{tables}/{table}")]
+    return any(line[3] == _LISTEN and int(line[1].rpartition(":")[2], 16) == port for line in lines)
+
+
 def _lines(file: str) -> list[list[str]]:
     try:
         return [line.split() for line in Path(file).read_text().splitlines()[1:]]

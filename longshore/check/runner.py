@@ -6,17 +6,20 @@ import http.client
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
+from longshore.check.exchange import LATE
+from longshore.check.machine import overload
 from longshore.check.rule import NotTried, Outcome, Rule, Severity, Status, failed, not_tried
-from longshore.check.served import NotReady
+from longshore.check.served import NO_200, NotReady
 from longshore.check.session import Session
 from longshore.errors import UserError
 
 _AT_ONCE = 3  # threads that start containers: most of a start is waiting
 # A signal that the kernel gives to another thread does not end what the main thread waits in.
 _LOOK_SECONDS = 0.5
+_STARTS = "A9-starts"  # what does not start within its limit of minutes is never found to be without errors
 _DIED = "Handle the error: no request may end the container."
 
 
@@ -81,7 +84,24 @@ def _result(session: Session, rule: Rule) -> Result:
     outcome = _once(session, rule)
     if rule.control and outcome.status is Status.FAILED and outcome.remedy != _DIED:
         outcome = _confirmed(session, rule, outcome)
-    return Result(rule, outcome, time.monotonic() - start)
+    return in_doubt(Result(rule, outcome, time.monotonic() - start), overload())
+
+
+def in_doubt(result: Result, overloaded: str) -> Result:
+    """Return the result; a warning instead of an error if it is about time and this machine had none to give.
+
+    Args:
+        result: What a rule found.
+        overloaded: That this machine is overloaded; empty if it is not.
+    """
+    outcome = result.outcome
+    if not overloaded or outcome.status is not Status.FAILED or result.rule.id == _STARTS:
+        return result
+    if not any(limit in outcome.evidence for limit in (LATE, NO_200)):
+        return result
+    severity = Severity.WARNING if result.severity is Severity.ERROR else result.severity
+    evidence = f"{outcome.evidence}; {overloaded}: check again when it is not"
+    return replace(result, outcome=replace(outcome, evidence=evidence, severity=severity))
 
 
 def _once(session: Session, rule: Rule) -> Outcome:

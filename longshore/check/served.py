@@ -26,6 +26,7 @@ MODEL = "/opt/ml/model"
 _ANSWER = "`serve` to answer /ping"
 _START_LIMIT = "--start-seconds, or the rule's own"
 _SHOWN_SECONDS = 10.0
+NO_200 = "no 200 within"
 _POLL_SECONDS = (0.01, 0.25)  # between two pings: as at first, and as after a while
 
 
@@ -144,7 +145,7 @@ class Server:
             shown.report()
             waiting.wait(min(pause, max(0.0, seconds - waited)))
             pause = min(pause * 1.2, most)
-        self.why_not_ready = f"no 200 within {seconds:g} s; the last {seen}{self._said()}"
+        self.why_not_ready = f"{NO_200} {seconds:g} s; the last {seen}{self._said()}"
         return None
 
     def _said(self) -> str:

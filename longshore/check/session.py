@@ -54,6 +54,7 @@ class Session:
         self._lock = threading.Lock()
         self._running: list[Running] = []
         self._closed = threading.Event()
+        self.ended_with: int | None = None  # the exit code of a container that did not start
         self.image: Once[Image] = Once(self._find_image)
         self.model: Once[Path] = Once(self._find_model)
         self.model_before: Once[Mapping[str, tuple[int, int]]] = Once(lambda: layout.listing(self.model()))
@@ -233,6 +234,7 @@ class Session:
             return server
         why_not, code = server.why_not_ready, server.running.exit_code()
         self.remove(server.running)
+        self.ended_with = code
         if code in NO_SUCH_COMMAND:
             raise NotTried(f"{NO_SERVE}: {why_not}")
         second = self.start(How(model_read_only=False))

@@ -73,6 +73,13 @@ ENV LISTEN=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
 ENTRYPOINT ["python3", "/opt/program/needs_much.py"]
 """
+CLOSES_ITS_PORT = """
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY well_behaved.py odd_stop.py /opt/program/
+ENV LISTEN=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
+ENTRYPOINT ["python3", "/opt/program/odd_stop.py"]
+"""
 
 
 def check(image: str, given: Options, rules: list[Rule]) -> list[Result]:
@@ -155,6 +162,20 @@ def test_what_a_container_needs_and_does_not_get_is_found(
         given = replace(given, environment={"NEEDS": needs, "NEIGHBOUR": address})
         found = check(with_needs, given, some)
         assert failed(found).keys() == {rule}, {r.rule.id: r.outcome for r in found}
+
+
+def test_a_port_that_closes_at_sigterm_is_no_fault_behind_the_engines_proxy(
+    base_image: str, tmp_path: Path
+) -> None:
+    """The proxy takes a connection that the container refuses, and closes it without an answer."""
+    for name in ("well_behaved.py", "odd_stop.py"):
+        shutil.copy(CONTAINERS / name, tmp_path)
+    (tmp_path / "Dockerfile").write_text(CLOSES_ITS_PORT)
+    for image in _built(f"longshore-test-closes-its-port:{os.getpid()}", tmp_path, base_image):
+        results = check(image, options(tmp_path), [rule for rule in RULES if rule.group is Group.STOP])
+        found = {result.rule.id: result.outcome for result in results}
+        assert failed(results) == {}, found
+        assert found["A3-refuses-cleanly"].status == "passed", found
 
 
 def _of_images(image: str, given: Options) -> set[str]:

@@ -23,6 +23,7 @@ SERVING: dict[str, set[str]] = {
     "writes_into_its_model": {"A17-model-read-only"},
     "writes_into_var_tmp": {"A4-read-only-root"},
     # health
+    "exits_0_at_its_start": {"A9-starts", "A10-exit-code"},
     "exits_0_when_it_cannot_load": {"A10-exit-code"},
     "ping_flickers": {"A9-steady"},
     "ping_has_a_body": {"A8-empty-body"},
@@ -157,6 +158,7 @@ ODD: dict[str, set[str]] = {
     "odd_headers": {"A13-type-case", "A13-type-charset", "A13-unknown-headers"},
     "odd_mlflow": {"A16-no-traceback"},
     "odd_pandas": {"A12-empty", "A13-type-case", "A13-type-charset", "A16-malformed-csv"},
+    "odd_stop": set(),
 }
 # What a check is told beside the usual.
 TOLD: dict[str, dict[str, Any]] = {

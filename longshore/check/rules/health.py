@@ -236,7 +236,13 @@ def broken_model(session: Session) -> Outcome:
     alone=True,
 )
 def exit_code(session: Session) -> Outcome:
-    session.base()
+    remedy = "Exit with a code other than 0."
+    try:
+        session.base()
+    except NotTried:
+        if session.ended_with == 0:
+            return failed("it does not start, see A9-starts, and ends with exit code 0", remedy)
+        raise
     codes = {}
     for name, look in (("missing", _missing), ("broken", _broken)):
         with contextlib.suppress(NotTried):
@@ -245,7 +251,7 @@ def exit_code(session: Session) -> Outcome:
     if not ended:
         return not_applicable("it does not end if the model is missing or broken")
     told = ", ".join(f"model {name}: exit code {code}" for name, code in ended.items())
-    return failed(told, "Exit with a code other than 0.") if 0 in ended.values() else passed(told)
+    return failed(told, remedy) if 0 in ended.values() else passed(told)
 
 
 @rule(

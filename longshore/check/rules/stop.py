@@ -9,8 +9,10 @@ import time
 from longshore.check.exchange import Exchange
 from longshore.check.in_flight import HalfSent, once_alone
 from longshore.check.payloads import Payload
+from longshore.check.processes import listens
 from longshore.check.rule import (
     Group,
+    NotTried,
     Outcome,
     Severity,
     failed,
@@ -34,6 +36,7 @@ class _Stop:
         control: The answer to a request sent after that one.
         finished: The answers to the requests that were sent in halves.
         turned: The first /ping after SIGTERM that was not 200.
+        listened: Whether it took connections when that request was sent; None if that is not visible.
         new: The answer to a request sent after that.
         seconds: From SIGTERM to the exit.
         code: The exit code; None if it did not exit in time.
@@ -66,7 +69,21 @@ class _Stop:
                 break
             pause.wait(_POLL_SECONDS)
         self.ended_at_once = server.running.exit_code() is not None
+        self.listened = _listens(session, server)
         self.new = server.client.post(payload.body, payload.content_type, timeout=session.options.settle)
+
+
+def _listens(session: Session, server: Server) -> bool | None:
+    """Return whether an image's container takes connections; None if that is not visible.
+
+    At the published port the engine's proxy takes connections that the container refuses, and closes them.
+    """
+    if session.on_host:
+        return True
+    try:
+        return listens(server.running, server.how.port)
+    except NotTried:
+        return None
 
 
 def _stopped(session: Session) -> _Stop:
@@ -192,4 +209,8 @@ def refuses_cleanly(session: Session) -> Outcome:
         return passed(str(new))
     if "refused" in new.failure or (stop.ended_at_once and new.status is None):
         return passed(str(new))
+    if new.status is None and not new.late and not stop.listened:
+        if stop.listened is None:
+            return not_tried(f"the engine's proxy hides whether the container refused it: {new}")
+        return passed(f"it listened no longer: {new}")
     return failed(str(new), "Answer 503 until the exit, or close the listening socket at once.")
