@@ -68,6 +68,18 @@ def javascript(emulator: EmulatorProcess, script: str, *arguments: str) -> str:
     return run(emulator, ["node", "--input-type=module", "-", *arguments], cwd=folder, stdin=text)
 
 
+def environment_of(emulator: EmulatorProcess, **variables: str | Path | int) -> dict[str, str]:
+    """Return the environment in which AWS's clients use this emulator."""
+    return environment(
+        AWS_ENDPOINT_URL=emulator.address,
+        AWS_ACCESS_KEY_ID="longshore",
+        AWS_SECRET_ACCESS_KEY="longshore",
+        AWS_DEFAULT_REGION=REGION,
+        AWS_REGION=REGION,
+        **variables,
+    )
+
+
 def run(
     emulator: EmulatorProcess,
     command: list[str | Path],
@@ -76,14 +88,7 @@ def run(
     stdin: str | None = None,
 ) -> str:
     """What a client says on stdout, run in the checkout. programs: folders that are first on PATH."""
-    environ = environment(
-        AWS_ENDPOINT_URL=emulator.address,
-        AWS_ACCESS_KEY_ID="longshore",
-        AWS_SECRET_ACCESS_KEY="longshore",
-        AWS_DEFAULT_REGION=REGION,
-        AWS_REGION=REGION,
-        PYTHONUNBUFFERED=1,
-    )
+    environ = environment_of(emulator, PYTHONUNBUFFERED=1)
     environ["PATH"] = ":".join([*map(str, programs), environ["PATH"]])
     done = subprocess.run(
         command, cwd=cwd, env=environ, input=stdin, capture_output=True, text=True, timeout=_SECONDS

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from longshore.engines.host import HostEngine
 from tests.support import clients
-from tests.support.emulator import REGION, EmulatorProcess
-from tests.support.server import environment
+from tests.support.emulator import EmulatorProcess
 
 
 class Sdk(NamedTuple):
@@ -54,12 +53,8 @@ class Flows:
         self._errors = (folder / "errors.txt").open("w+")
         self._process = subprocess.Popen(
             [python, clients.CLIENTS / "side_by_side.py", module, folder, *scripts],
-            env=environment(
-                AWS_ENDPOINT_URL=emulator.address,
-                AWS_ACCESS_KEY_ID="longshore",
-                AWS_SECRET_ACCESS_KEY="longshore",
-                AWS_DEFAULT_REGION=REGION,
-                SAGEMAKER_USER_CONFIG_OVERRIDE=clients.CLIENTS / "config.yaml",
+            env=clients.environment_of(
+                emulator, SAGEMAKER_USER_CONFIG_OVERRIDE=clients.CLIENTS / "config.yaml"
             ),
             stdout=subprocess.PIPE,
             stderr=self._errors,
