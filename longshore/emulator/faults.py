@@ -79,6 +79,15 @@ def not_implemented(message: str) -> AwsError:
     return AwsError("NotImplemented", message, 501)
 
 
+def wrong_region(asked: str, region: str) -> AwsError:
+    """Return the error for a request that is signed for another Region than the emulator's."""
+    return AwsError(
+        "ValidationException",
+        f"The request is for the Region {asked}, and this emulator has {region} alone: set the client's "
+        f"Region to {region}, or start the emulator with --region {asked}.",
+    )
+
+
 def request_id() -> Iterable[tuple[str, str]]:
     """The header that every answer carries; clients show it with their errors."""
     return [("x-amzn-RequestId", str(uuid.uuid4()))]

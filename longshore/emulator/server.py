@@ -19,7 +19,7 @@ from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
-from longshore.emulator.faults import AwsError, request_id
+from longshore.emulator.faults import AwsError, request_id, wrong_region
 from longshore.emulator.guard import REFUSAL, REQUEST
 from longshore.emulator.host_programs import refuse_host_programs
 from longshore.emulator.platform import Platform
@@ -125,11 +125,7 @@ class Front:
 
     def _check_region(self, scope: re.Match[str] | None) -> None:
         if scope is not None and scope[1] != self._platform.region:
-            raise AwsError(
-                "ValidationException",
-                f"This emulator is {self._platform.region}, and the request is for {scope[1]}: set "
-                f"AWS_DEFAULT_REGION, or start it with --region {scope[1]}.",
-            )
+            raise wrong_region(scope[1], self._platform.region)
 
 
 class Server(wsgi.Server):
@@ -155,7 +151,7 @@ class Server(wsgi.Server):
         except OSError as error:
             raise UserError(
                 "longshore emulate",
-                f"port {port} of {host} cannot be had: {error}.",
+                f"port {port} of {host} is not available: {error}.",
                 "End what listens there, or choose another one: --port 4600 (0 takes any free one).",
             ) from None
 

@@ -33,7 +33,7 @@ def programs(image: str) -> Programs:
             return Programs(folder, (), virtualenv)
     if path.is_file() and os.access(path, os.X_OK):
         return Programs(path.parent, (str(path),), virtualenv)
-    what = "it is no folder with `serve` or `train` or container/serve, and no executable file."
+    what = "it is neither a folder with `serve`, `train` or container/serve nor an executable file."
     raise UserError(
         image, what if path.exists() else "there is no such file or folder.", "Name a project's folder."
     )

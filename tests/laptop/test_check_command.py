@@ -114,7 +114,7 @@ def test_list_prints_every_rule_and_needs_no_target() -> None:
         (("",), 2, "name what to check"),
         (("host:/no/such/folder",), 3, "there is no such file or folder"),
         (("/no/such/folder",), 3, "/no/such/folder: there is no such file or folder"),
-        ((CONTAINERS,), 3, "it is no folder with `serve`"),
+        ((CONTAINERS,), 3, "it is neither a folder with `serve`"),
         (("longshore-no-such-image",), 3, "There is no file or folder of this name, either."),
         (("docs",), 3, "What lies at ./docs has nothing to run, either."),
         (("http://127.0.0.1:9/",), 3, "nobody answers there: GET /ping → the connection was refused"),

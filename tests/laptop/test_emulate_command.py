@@ -52,7 +52,7 @@ def test_a_taken_port_is_said_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run(tmp_path, "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2
-    assert "cannot be had" in done.stderr
+    assert "is not available" in done.stderr
     assert "--port" in done.stderr
     assert "Traceback" not in done.stderr
     assert left_in(tmp_path) == []

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from longshore.emulator.aws_protocols import signing_name, signing_region
 from longshore.emulator.bodies import read_limited
 from longshore.emulator.books.services import SERVICES, Service
-from longshore.emulator.faults import AwsError, not_implemented
+from longshore.emulator.faults import AwsError, not_implemented, wrong_region
 
 # The keys of environ under which moto finds the decision.
 OPERATION, REGION = "longshore.operation", "longshore.region"
@@ -67,9 +67,8 @@ def route(environ: Environ, region: str) -> Route:
     if name == "s3" and "HTTP_X_AMZ_ACCOUNT_ID" in environ:
         name = "s3control"
     if name not in SERVICES:
-        known = ", ".join(sorted(SERVICES))
         raise not_implemented(
-            f"The emulator has no service {name}. It has {known}; docs/emulator-services.md says why."
+            f"The emulator has no service {name}: docs/emulator-services.md lists those it has, and why."
         )
     if environ.get("HTTP_SMITHY_PROTOCOL"):
         raise not_implemented("The emulator has no rpc-v2-cbor protocol: choose JSON or query in the client.")
@@ -80,11 +79,7 @@ def route(environ: Environ, region: str) -> Route:
     _check_operation(name, service, operation)
     asked = signing_region(environ)
     if service.regional and asked not in ("", region):
-        raise AwsError(
-            "ValidationException",
-            f"This emulator is {region}, and the request is for {asked}: set AWS_DEFAULT_REGION, or start it "
-            f"with --region {asked}.",
-        )
+        raise wrong_region(asked, region)
     if "HTTP_X_AMZ_TARGET" in environ:
         _check_json(body)
     return Route(f"{name}:{operation}", service, _canonical(environ, service, operation, region, body))

@@ -22,6 +22,8 @@ def interrupt(
     names = parse_qs(environ.get("QUERY_STRING", "")).get("job", [])
     if len(names) != 1:
         raise AwsError("ValidationException", f"Name one job: POST {PATH}?job=NAME.")
+    if platform.records.find("training-job", names[0]) is None:
+        raise AwsError("ValidationException", f"There is no training job {names[0]!r}.")
     training_jobs.interrupt(platform, names[0])
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
     return [b""]
