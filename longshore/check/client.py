@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from longshore import limits
 from longshore.check.exchange import BROKE_OFF, Exchange, excerpt, size_of, unanswered
+from longshore.check.received import Received
 
 _KEPT = 16 * 2**20  # bytes of a body that are stored
 
@@ -74,6 +75,23 @@ class Connection:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
+    def interim(self, seconds: float) -> bytes:
+        """Return the head of one interim response; less if the connection or the time ends before it does.
+
+        Args:
+            seconds: To wait for its first byte. The whole may take as long as any answer of this connection.
+        """
+        usual = self.socket.gettimeout() or seconds
+        received = Received(self.socket, usual, time.monotonic() + seconds)
+        head = b""
+        with contextlib.suppress(OSError):
+            while not head.endswith(b"\r\n\r\n") and (part := received.read(1)):
+                if not head:  # what has begun is read to its end: the next answer follows it
+                    received.deadline = time.monotonic() + usual
+                head += part
+        self.socket.settimeout(usual)
+        return head
+
     def answer(
         self,
         request: str,
@@ -89,13 +107,15 @@ class Connection:
             timeout: Seconds for the answer; between two chunks for a chunked one.
             stream_seconds: Seconds for a chunked answer (B1).
         """
-        response = http.client.HTTPResponse(self.socket, method=method)
+        received = Received(self.socket, timeout, time.monotonic() + timeout)
+        response = received.response(method)
         response.begin()
         lines = response.getheaders()
         headers = {name.lower(): value for name, value in lines}
         header_bytes = sum(len(f"{name}: {value}\r\n") for name, value in lines)
         chunked = bool(response.chunked)
         longest = stream_seconds if chunked else timeout
+        received.deadline = begun + longest
         parts, kept, failure, late = [], 0, "", False
         try:
             # Not read(), which takes a body shorter than its Content-Length for a whole one.
@@ -103,13 +123,12 @@ class Connection:
                 if kept < _KEPT:
                     parts.append(part)
                     kept += len(part)
-                if time.monotonic() - begun > longest:
-                    failure, late = f"the answer had begun, and was not whole within {longest:g} s", True
-                    break
-            else:
-                failure = BROKE_OFF if response.length else ""
+            failure = BROKE_OFF if response.length else ""
         except TimeoutError:
-            failure, late = f"the answer had begun, and then nothing more came for {timeout:g} s", True
+            late = True
+            failure = f"the answer had begun, and then nothing more came for {timeout:g} s"
+            if time.monotonic() >= received.deadline:
+                failure = f"the answer had begun, and was not whole within {longest:g} s"
         except (OSError, http.client.HTTPException):
             failure = BROKE_OFF
         status = None if failure else response.status
@@ -227,13 +246,15 @@ class Client:
         half_close: Close the sending side after them.
         """
         got = b""
-        with contextlib.suppress(OSError), self.connect(timeout) as connection:
+        patience = self.patience if timeout is None else timeout
+        with contextlib.suppress(OSError), self.connect(patience) as connection:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.send(data)
             if half_close:
                 connection.socket.shutdown(socket.SHUT_WR)
-            while part := connection.socket.recv(65536):
-                got += part
+            with Received(connection.socket, patience, time.monotonic() + patience).makefile("rb") as stream:
+                while part := stream.read1(65536):
+                    got += part
         return got
 
 

@@ -63,7 +63,7 @@ class HalfSent:
                 connection = held.enter_context(client.connect())
                 begun = time.monotonic()
                 connection.send(connection.head("POST", "/invocations", named))
-                _wait_for_leave(connection)
+                connection.interim(_LEAVE_SECONDS)  # 100 Continue shows that it is being read
                 connection.send(payload.body[:half])
                 self._begun.append((connection, begun))
             self._held = held.pop_all()
@@ -87,20 +87,6 @@ class HalfSent:
             return connection.answer(request, "POST", begun, longest, longest)
         except (OSError, http.client.HTTPException) as error:
             return unanswered(request, error, begun, patience)
-
-
-def _wait_for_leave(connection: Connection) -> None:
-    """Wait for 100 Continue, which shows that the request is being read, but not for long."""
-    usual = connection.socket.gettimeout()
-    connection.socket.settimeout(_LEAVE_SECONDS)
-    with contextlib.suppress(OSError):
-        got = b""
-        while not got.endswith(b"\r\n\r\n"):
-            part = connection.socket.recv(1)
-            if not part:
-                break
-            got += part
-    connection.socket.settimeout(usual)
 
 
 @contextlib.contextmanager

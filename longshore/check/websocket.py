@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from longshore.check.client import Client, Connection
+from longshore.check.received import Received
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _PING, _PONG, _CLOSE = 0x9, 0xA, 0x8
@@ -48,7 +49,8 @@ def open_one(client: Client, path: str, connect: float, patience: float) -> Hand
     try:
         with client.connect(connect) as connection:
             connection.send(connection.head("GET", path, named))
-            answer = http.client.HTTPResponse(connection.socket, method="GET")
+            received = Received(connection.socket, connect, time.monotonic() + connect)
+            answer = received.response("GET")
             answer.begin()
             told = f"GET {path} (Upgrade: websocket) → {answer.status} after {time.monotonic() - begun:.2f} s"
             if answer.status != http.client.SWITCHING_PROTOCOLS:
@@ -57,7 +59,7 @@ def open_one(client: Client, path: str, connect: float, patience: float) -> Hand
             found = answer.getheader("Sec-WebSocket-Accept", "")
             if found != expected:
                 return Handshake(answer.status, f"{told}, Sec-WebSocket-Accept: {found or 'not there'}")
-            connection.socket.settimeout(patience)
+            received.timeout, received.deadline = patience, time.monotonic() + patience
             return Handshake(answer.status, told, True, _ping(connection, answer, patience))
     except (OSError, http.client.HTTPException) as error:
         return Handshake(None, f"GET {path} (Upgrade: websocket) → no answer: {error!r}")

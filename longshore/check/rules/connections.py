@@ -185,14 +185,15 @@ def expect(session: Session) -> Outcome:
     try:
         with session.client.connect(limits.PING_SECONDS) as connection:
             connection.send(connection.head("POST", "/invocations", head_only))
-            first = connection.socket.recv(12)
+            first = connection.interim(limits.PING_SECONDS)
+            if not first.endswith(b"\r\n\r\n"):
+                raise TimeoutError(f"{len(first)} bytes came")
+            first = first[:12]
             if b" 100" not in first:
                 told = f"it answered at once: {first.decode('latin-1')}"
                 return (
                     passed(told) if b" 417" in first or b" 2" in first else failed(told, "Send 100 Continue.")
                 )
-            while not first.endswith(b"\r\n\r\n"):
-                first += connection.socket.recv(1)
             connection.socket.settimeout(session.options.patience)
             connection.send(payload.body)
             answer = connection.answer("POST /invocations", "POST", begun, session.options.patience)
