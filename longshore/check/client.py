@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from longshore import limits
-from longshore.check.exchange import BROKE_OFF, Exchange, excerpt, size_of, unanswered
+from longshore.check.exchange import BROKE_OFF, Exchange, duration, excerpt, size_of, unanswered
 
 _KEPT = 16 * 2**20  # bytes of a body that are stored
 
@@ -104,12 +104,13 @@ class Connection:
                     parts.append(part)
                     kept += len(part)
                 if time.monotonic() - begun > longest:
-                    failure, late = f"the answer had begun, and was not whole within {longest:g} s", True
+                    failure = f"the answer had begun, and was not whole within {duration(longest)}"
+                    late = True
                     break
             else:
                 failure = BROKE_OFF if response.length else ""
         except TimeoutError:
-            failure, late = f"the answer had begun, and then nothing more came for {timeout:g} s", True
+            failure, late = f"the answer had begun, and then nothing more came for {duration(timeout)}", True
         except (OSError, http.client.HTTPException):
             failure = BROKE_OFF
         status = None if failure else response.status
