@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from longshore import limits
-from longshore.check.exchange import BROKE_OFF, Exchange, excerpt, size_of, unanswered
+from longshore.check.exchange import BROKE_OFF, Exchange, duration, excerpt, size_of, unanswered
 from longshore.check.received import Received
 
 _KEPT = 16 * 2**20  # bytes of a body that are stored
@@ -126,9 +126,9 @@ class Connection:
             failure = BROKE_OFF if response.length else ""
         except TimeoutError:
             late = True
-            failure = f"the answer had begun, and then nothing more came for {timeout:g} s"
+            failure = f"the answer had begun, and then nothing more came for {duration(timeout)}"
             if time.monotonic() >= received.deadline:
-                failure = f"the answer had begun, and was not whole within {longest:g} s"
+                failure = f"the answer had begun, and was not whole within {duration(longest)}"
         except (OSError, http.client.HTTPException):
             failure = BROKE_OFF
         status = None if failure else response.status

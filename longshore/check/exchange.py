@@ -78,6 +78,11 @@ def size_of(count: int) -> str:
     return f"{count} byte{'' if count == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time with its unit, to a tenth of a second."""
+    return f"{round(seconds, 1 if seconds >= 1 else 3):g} s"
+
+
 def unanswered(
     request: str, error: Exception, begun: float, patience: float, *, sent: bool = True
 ) -> Exchange:
@@ -101,7 +106,7 @@ def _failure(error: Exception, patience: float, sent: bool) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, TimeoutError):
-        return f"{LATE} {patience:g} s"
+        return f"{LATE} {duration(patience)}"
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)):
         return "the connection was closed without an answer" if sent else CLOSED_WHILE_SENDING
     if isinstance(error, http.client.HTTPException):

@@ -9,12 +9,15 @@ from longshore.check.rule import NotTried
 from longshore.engines.base import Running
 
 _LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+_END_SECONDS = 0.5  # from the end of a container's processes until the engine reports it
 
 
 def pids(running: Running) -> list[int]:
     """Return its processes, the first one first. Raises NotTried if they are not visible."""
     found = running.pids()
-    if not found or not any(Path(f"/proc/{pid}").exists() for pid in found):
+    if not found:
+        raise NotTried("the container has no processes: it has ended")
+    if not any(Path(f"/proc/{pid}").exists() for pid in found):
         raise NotTried("the container's processes cannot be seen from this machine")
     # Their children, in case the engine does not list them.
     parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
@@ -51,11 +54,20 @@ def listening_ports(running: Running) -> set[int]:
 
 
 def listens(running: Running, port: int) -> bool:
-    """Return whether anything in its network takes connections at the port.
+    """Return whether anything in its network takes connections at the port; False if it has ended.
 
     Raises:
         NotTried: This machine does not show it.
     """
+    try:
+        return _listens(running, port)
+    except NotTried:
+        if running.wait(_END_SECONDS) is None:
+            raise
+        return False
+
+
+def _listens(running: Running, port: int) -> bool:
     tables = Path(f"/proc/{pids(running)[0]}/net")
     if not (tables / "tcp").is_file():
         raise NotTried("the container's sockets cannot be seen from this machine")

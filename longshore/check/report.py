@@ -51,6 +51,19 @@ def summary(results: Sequence[Result]) -> str:
     return ", ".join(parts)
 
 
+def verdict(results: Sequence[Result]) -> tuple[str, str]:
+    """Return the report's last line, and its style."""
+    code = exit_code(results)
+    if code == 1:
+        errors = len(failures(results, Severity.ERROR))
+        return f"{errors} error{'s' if errors > 1 else ''}: SageMaker would fail on this container.", "red"
+    if code == 3:
+        return "Nothing could be tried.", "red"
+    untried = sum(result.outcome.status is Status.NOT_TRIED for result in results)
+    rest = f" {untried} rule{'s were' if untried > 1 else ' was'} not tried." if untried else ""
+    return f"No error was found.{rest}", "green"
+
+
 def show(console: Console, target: str, results: Sequence[Result], seconds: float) -> None:
     """Print the report by group, with the evidence and the remedy of failed rules.
 
@@ -71,17 +84,14 @@ def show(console: Console, target: str, results: Sequence[Result], seconds: floa
                 _show_text(console, text, _INDENT, "dim")
                 said.add(outcome.evidence)
             reason = outcome.evidence
-    verdict = {
-        0: "[green]No error was found.[/green]",
-        1: "[red]SageMaker would fail.[/red]",
-    }
     console.print()
     for severity in Severity:
         if some := failures(results, severity):
             found = ", ".join(result.rule.id for result in some)
             _show_text(console, f"{severity}: {found}", 0, _SEVERITY_STYLES[severity])
     _show_text(console, f"{target}: {summary(results)}, in {seconds:.1f} s.", 0)
-    console.print(verdict.get(exit_code(results), "[red]Nothing could be tried.[/red]"))
+    text, style = verdict(results)
+    _show_text(console, text, 0, style)
 
 
 _MARK_WIDTH, _ID_WIDTH = 9, 21

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from longshore import limits
 from longshore.check import layout
 from longshore.check.client import Address, Client
-from longshore.check.exchange import Exchange, excerpt
+from longshore.check.exchange import Exchange, duration, excerpt
 from longshore.check.rule import NotTried
 from longshore.check.waiting import Wait
 from longshore.engines.base import Container, Line, Mount, Running
@@ -145,7 +145,7 @@ class Server:
             shown.report()
             waiting.wait(min(pause, max(0.0, seconds - waited)))
             pause = min(pause * 1.2, most)
-        self.why_not_ready = f"{NO_200} {seconds:g} s; the last {seen}{self._said()}"
+        self.why_not_ready = f"{NO_200} {duration(seconds)}; the last {seen}{self._said()}"
         return None
 
     def _said(self) -> str:

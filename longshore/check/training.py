@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longshore.check import layout
-from longshore.check.exchange import excerpt
+from longshore.check.exchange import duration, excerpt
 from longshore.check.rule import NotTried
 from longshore.check.served import Log
 from longshore.check.waiting import Wait
@@ -119,6 +119,6 @@ def run_training(
         code = Wait(session, "`train` to end", patience, limit, log).until_exit(running)
         if code is not None:
             log.complete()
-        return Training(root, code, time.monotonic() - begun, f"{patience:g} s ({limit})", log, before)
+        return Training(root, code, time.monotonic() - begun, f"{duration(patience)} ({limit})", log, before)
     finally:
         session.remove(running)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from longshore.check.exchange import excerpt
+from longshore.check.exchange import duration, excerpt
 from longshore.engines.base import Running
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Wait:
     ) -> None:
         self._session = session
         self._what = what
-        self._limit = f"{seconds:g} s ({limit})"
+        self._limit = f"{duration(seconds)} ({limit})"
         self._log = log
         self._begun = time.monotonic()
         self._end = self._begun + seconds

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from longshore.check.client import Client, Connection
+from longshore.check.exchange import duration
 from longshore.check.received import Received
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -86,7 +87,7 @@ def _ping(connection: Connection, answer: http.client.HTTPResponse, patience: fl
         pass
     except OSError as error:
         return f"the connection broke: {error}"
-    return f"{NO_PONG} within {patience:g} s"
+    return f"{NO_PONG} within {duration(patience)}"
 
 
 def _exactly(answer: http.client.HTTPResponse, count: int) -> bytes:

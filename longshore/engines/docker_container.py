@@ -103,17 +103,19 @@ class DockerContainer:
     def pids(self) -> list[int]:
         if self.exit_code() is not None:
             return []
-        with speaking(self.name):
+        with speaking(self.name), self._may_end():
             first = int(self._api.inspect_container(self.name)["State"]["Pid"])
             top = self._api.top(self.name)
-        column = top["Titles"].index("PID")
-        found = [int(row[column]) for row in top["Processes"] or ()]
-        return sorted(found, key=lambda pid: (pid != first, pid))
+            column = top["Titles"].index("PID")
+            found = [int(row[column]) for row in top["Processes"] or ()]
+            return sorted(found, key=lambda pid: (pid != first, pid))
+        return []
 
     def memory_bytes(self) -> int | None:
         if self.exit_code() is not None:
             return None
-        with speaking(self.name):
+        used: dict[str, Any] = {}
+        with speaking(self.name), self._may_end():
             used = self._api.stats(self.name, stream=False, one_shot=True).get("memory_stats", {})
         if "usage" not in used:
             return None
@@ -124,8 +126,9 @@ class DockerContainer:
     def out_of_memory(self) -> bool:
         if self.exit_code() is None:
             return False
-        with speaking(self.name):
+        with speaking(self.name), self._may_end():
             return bool(self._api.inspect_container(self.name)["State"]["OOMKilled"])
+        return False
 
     def remove(self) -> None:
         if self._removed:
@@ -136,6 +139,18 @@ class DockerContainer:
             return
         self._leftovers.remove(self.name, self._network)
         self._ended.wait(_END_SECONDS)
+
+    @contextlib.contextmanager
+    def _may_end(self) -> Iterator[None]:
+        """Suppress the engine's error if the container ended, or was removed, before the engine answered."""
+        ended_before = self._ended.is_set()
+        try:
+            yield
+        except sdk().errors.APIError as error:
+            # While it ends, engines also answer with 500. Waiting lets exit_code() agree with the answer.
+            just_ended = self._ended.wait(_END_SECONDS) and not ended_before
+            if not just_ended and error.status_code not in (404, 409):
+                raise
 
     def _wait(self) -> None:
         try:

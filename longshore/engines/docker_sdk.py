@@ -62,7 +62,11 @@ def speaking(where: str) -> Iterator[None]:
         ) from error
     except errors.APIError as error:
         said = str(error.explanation or error).strip().rstrip(".")
-        raise UserError(where, f"Docker refuses: {said}.", "Mend that and try again.") from error
+        raise UserError(
+            where,
+            f"Docker reports an error: {said}.",
+            "Fix the cause that Docker names, and try again; `docker info` shows the engine's state.",
+        ) from error
     except (
         errors.DockerException,
         requests.RequestException,

@@ -76,5 +76,5 @@ def enter(
         for pipe in (started.stdout, started.stderr):
             if pipe is not None:
                 pipe.close()
-        raise UserError(image, f"{problem}.", "Mend that, or run it as an image.")
+        raise UserError(image, f"{problem}.", "Fix the cause, or run it as an image.")
     return started

@@ -142,6 +142,8 @@ def test_what_is_wrong_with_an_image_is_found(badly_made: str, tmp_path: Path) -
     wrong = {"A1-exec-form", "A4-root", "A4-readable", "A5-no-credentials"}
     assert found.keys() == wrong | {"A7-bind-to-port", "A7-label-is-true"}, found
     assert "/opt/program/weights" in found["A4-readable"]
+    assert 'ENTRYPOINT ["/bin/sh", "-c", "unset SAGE' in found["A1-exec-form"]
+    assert "the shell form" in found["A1-exec-form"]
 
 
 def test_tini_is_found(with_tini: str) -> None:
@@ -176,6 +178,17 @@ def test_a_port_that_closes_at_sigterm_is_no_fault_behind_the_engines_proxy(
         found = {result.rule.id: result.outcome for result in results}
         assert failed(results) == {}, found
         assert found["A3-refuses-cleanly"].status == "passed", found
+
+
+def test_no_rule_of_stopping_is_lost_if_a_container_exits_at_once(base_image: str, tmp_path: Path) -> None:
+    """It may exit between any two requests to the engine."""
+    for name in ("well_behaved.py", "drops_what_is_under_way.py"):
+        shutil.copy(CONTAINERS / name, tmp_path)
+    (tmp_path / "Dockerfile").write_text(CLOSES_ITS_PORT.replace("odd_stop", "drops_what_is_under_way"))
+    for image in _built(f"longshore-test-exits-at-once:{os.getpid()}", tmp_path, base_image):
+        results = check(image, options(tmp_path), [rule for rule in RULES if rule.group is Group.STOP])
+        assert failed(results).keys() == {"A3-drains"}, [result.outcome for result in results]
+        assert "not tried" not in statuses(results).values(), [result.outcome for result in results]
 
 
 def _of_images(image: str, given: Options) -> set[str]:

@@ -66,6 +66,21 @@ def test_an_error_is_what_a_valid_request_fails_on(name: str, severity: Severity
     assert bool(failures(results, Severity.ERROR)) is (severity is Severity.ERROR)
 
 
+@pytest.mark.parametrize("name", ["fails_at_a_length_that_is_none"])
+def test_the_evidence_names_what_was_malformed(name: str, checked: Checks) -> None:
+    evidence = failed(checked[name].result())["A11-no-http"]
+    assert (
+        evidence == "POST /invocations with `Content-Length: minus one` → HTTP/1.1 500 Internal Server Error"
+    )
+
+
+@pytest.mark.parametrize("name", ["fails_at_a_length_that_is_none"])
+def test_all_rules_about_labels_give_the_same_reason_for_a_checkout(name: str, checked: Checks) -> None:
+    rules = {"A7-label", "A7-label-is-true", "B2-label"}
+    given = {r.outcome.evidence for r in checked[name].result() if r.rule.id in rules}
+    assert given == {"a checkout has no labels"}
+
+
 def test_every_faulty_container_has_its_fault_named() -> None:
     files = {file.stem for file in CONTAINERS.glob("*.py")} - {"well_behaved", "waits_for_its_name"}
     assert files == FAULTS.keys() | ODD.keys() | WITHOUT_FAULT.keys()

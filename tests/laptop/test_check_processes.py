@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from longshore.check.processes import leaf, pids
+from longshore.check.processes import leaf, listens, pids
 from longshore.check.rules.training_stop import living_leaf
 from tests.support.engines import Machine
 from tests.support.server import PATIENCE, wait_until
@@ -18,6 +18,12 @@ def test_a_job_that_has_just_ended_has_no_process_to_kill(machine: Machine) -> N
     with machine.running("exit 0") as ended:
         assert ended.wait(PATIENCE) == 0
         assert living_leaf(ended) is None
+
+
+def test_a_container_that_has_ended_listens_nowhere(machine: Machine) -> None:
+    with machine.running("exit 0") as ended:
+        assert ended.wait(PATIENCE) == 0
+        assert not listens(ended, 8080)
 
 
 def test_they_are_found_whatever_others_are_called(host: Machine) -> None:

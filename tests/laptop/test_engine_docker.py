@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 
 from longshore.engines.base import Container, Mount, NoAnswer
 from longshore.engines.docker import DockerEngine
+from longshore.engines.docker_container import DockerContainer
 from longshore.errors import UserError
 from tests.support import docker
 from tests.support.docker_door import Door
@@ -133,6 +134,47 @@ def test_one_that_ends_before_its_address_is_asked_for_has_none_where_another_an
         started = starting.result()
     assert started.address == ("127.0.0.1", 0)
     started.remove()
+    assert not left_behind(owner)
+
+
+@pytest.mark.parametrize("end", [("kill",), ("rm", "--force")], ids=["ended", "removed"])
+def test_a_container_that_ends_while_the_engine_is_asked_about_it(
+    behind: DockerEngine, door: Door, end: tuple[str, ...]
+) -> None:
+    owner = new_owner("ends")
+    cases: tuple[tuple[Callable[[DockerContainer], object], bytes, object], ...]
+    cases = ((DockerContainer.pids, b"/json", []), (DockerContainer.memory_bytes, b"/stats", None))
+    for ask, request, answer in cases:
+        started = behind.start(Container(BUSYBOX, arguments=("sleep", "600"), owner=owner))
+        door.jam()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask, started)
+            wait_until(lambda request=request: door.holds(request), "a request about a running container")
+            docker.docker(*end, started.name)
+            door.free()
+            assert asked.result() == answer
+        started.remove()
+    assert not left_behind(owner)
+
+
+def test_a_container_that_was_removed_after_its_end_has_no_process_and_no_memory(
+    docker_engine: DockerEngine,
+) -> None:
+    owner = new_owner("removed")
+    started = docker_engine.start(Container(BUSYBOX, arguments=("true",), owner=owner))
+    assert started.wait(20) == 0
+    docker.docker("rm", started.name)
+    assert (started.pids(), started.memory_bytes(), started.out_of_memory()) == ([], None, False)
+    started.signal(15)
+    started.remove()
+    assert not left_behind(owner)
+
+
+def test_what_the_engine_refuses_says_what_to_do(docker_engine: DockerEngine) -> None:
+    owner = new_owner("refused")
+    with pytest.raises(UserError, match=r"Docker reports an error: .*no-such-program") as raised:
+        docker_engine.start(Container(BUSYBOX, entrypoint=("no-such-program",), owner=owner))
+    assert raised.value.remedy.startswith("Fix the cause that Docker names, and try again")
     assert not left_behind(owner)
 
 

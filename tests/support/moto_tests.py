@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tarfile
 import tempfile
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bench import environments
+from longshore.common.tar import tarfile
 from tests.support.server import CHECKOUT, environment
 
 _RELEASE = "5.2.5"

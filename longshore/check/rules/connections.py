@@ -1,4 +1,4 @@
-"""Connections: idle, reused, slow and broken ones, and bytes that are not HTTP (A11)."""
+"""Connections: idle, reused, slow and broken ones, and malformed requests (A11)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 
 from longshore import limits
 from longshore.check.client import Connection
-from longshore.check.exchange import Exchange
+from longshore.check.exchange import Exchange, excerpt
 from longshore.check.rule import Group, NotTried, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session
 
@@ -253,21 +253,29 @@ def clients_that_go(session: Session) -> Outcome:
     "A11-no-http",
     Severity.WARNING,
     Group.REQUESTS,
-    "Bytes that are not HTTP are refused, and do not affect others",
+    "Malformed and oversized requests are refused, and do not affect others",
     "Port scanners send them.",
     control=True,
 )
 def no_http(session: Session) -> Outcome:
     prefix = session.client.address.prefix
-    sent = (
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),  # a TLS hello
-        b"nonsense\r\n\r\n",
-        f"POST {prefix}/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: minus one\r\n\r\n".encode(),
-        f"POST {prefix}/invocations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode(),
-        f"GET {prefix}/ping HTTP/1.1\r\nHost: x\r\nX-Long: {'a' * 200_000}\r\n\r\n".encode(),
-    )
-    for data in sent:
+    post, get = f"POST {prefix}/invocations", f"GET {prefix}/ping"
+    sent = {
+        "a TLS ClientHello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),
+        "a request line without a path and a version": b"nonsense\r\n\r\n",
+        f"{post} with `Content-Length: minus one`": (
+            f"{post} HTTP/1.1\r\nHost: x\r\nContent-Length: minus one\r\n\r\n".encode()
+        ),
+        f"{post}, chunked, with the chunk size `zz`": (
+            f"{post} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".encode()
+        ),
+        f"{get} with a header of 200,000 bytes": (
+            f"{get} HTTP/1.1\r\nHost: x\r\nX-Long: {'a' * 200_000}\r\n\r\n".encode()
+        ),
+    }
+    for what, data in sent.items():
         got = session.client.raw(data, timeout=limits.PING_SECONDS, half_close=True)
         if got.startswith(b"HTTP/1.1 5") and not got.startswith((b"HTTP/1.1 501", b"HTTP/1.1 505")):
-            return failed(f"{data[:60]!r} → {got[:60]!r}", "Answer 400, or close the connection.")
-    return _still_well(session, "bytes that are not HTTP", "Answer 400 to requests that cannot be parsed.")
+            status = got.partition(b"\r\n")[0].decode("latin-1")
+            return failed(f"{what} → {excerpt(status)}", "Answer 400, or close the connection.")
+    return _still_well(session, "malformed requests", "Answer 400 to requests that cannot be parsed.")

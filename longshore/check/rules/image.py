@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import PurePosixPath
 
 from longshore import limits
@@ -17,7 +18,7 @@ from longshore.check.rule import (
     rule,
 )
 from longshore.check.session import Session
-from longshore.engines.base import Container
+from longshore.engines.base import Container, Image
 from longshore.errors import UserError
 
 BIND_TO_PORT = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"
@@ -45,10 +46,20 @@ _NOT_THE_PROGRAM = ("/proc", "/sys", "/root", "/etc", "/var")
 )
 def exec_form(session: Session) -> Outcome:
     image = session.image()
-    shown = f"ENTRYPOINT {list(image.entrypoint) if image.entrypoint is not None else None}"
+    shown = _entrypoint(image)
     if image.entrypoint_is_shell:
-        return failed(shown, 'Write it as a JSON list: ENTRYPOINT ["python", "serve.py"].')
+        return failed(
+            f"{shown}, which is the shell form: a shell runs the command",
+            'Write it as a JSON list: ENTRYPOINT ["python", "serve.py"].',
+        )
     return passed(shown)
+
+
+def _entrypoint(image: Image) -> str:
+    """Return the entrypoint as a Dockerfile has it."""
+    if image.entrypoint is None:
+        return "no ENTRYPOINT"
+    return f"ENTRYPOINT {json.dumps(image.entrypoint, ensure_ascii=False)}"
 
 
 @rule(
@@ -60,10 +71,10 @@ def exec_form(session: Session) -> Outcome:
     needs="image",
 )
 def no_tini(session: Session) -> Outcome:
-    entrypoint = session.image().entrypoint or ()
-    if entrypoint and PurePosixPath(entrypoint[0]).name.startswith("tini"):
-        return failed(f"ENTRYPOINT {list(entrypoint)}", "Make the program the entrypoint.")
-    return passed(f"ENTRYPOINT {list(entrypoint)}")
+    image = session.image()
+    if image.entrypoint and PurePosixPath(image.entrypoint[0]).name.startswith("tini"):
+        return failed(_entrypoint(image), "Make the program the entrypoint.")
+    return passed(_entrypoint(image))
 
 
 @rule(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from longshore import limits
 from longshore.check import layout
+from longshore.check.exchange import duration
 from longshore.check.rule import (
     Group,
     NotTried,
@@ -67,7 +68,7 @@ class _Job:
             wait = Wait(session, "the processing job to end", limit, "--training-seconds", log)
             self.code = wait.until_exit(running)
             if self.code is None:
-                raise NotTried(f"it did not end within {limit:g} s (--training-seconds){log.end()}")
+                raise NotTried(f"it did not end within {duration(limit)} (--training-seconds){log.end()}")
             self.said = "" if self.code == 0 else log.end()
         finally:
             session.remove(running)

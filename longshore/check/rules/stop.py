@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from longshore.check.exchange import Exchange
+from longshore.check.exchange import Exchange, duration
 from longshore.check.in_flight import HalfSent, once_alone
 from longshore.check.payloads import Payload
 from longshore.check.processes import listens
@@ -186,7 +186,7 @@ def ping_turns(session: Session) -> Outcome:
     if stop.code is None:
         return not_tried("it does not stop, see A3-stops-in-time")
     return failed(
-        f"200 for {session.options.settle:g} s while it stopped",
+        f"200 for {duration(session.options.settle)} while it stopped",
         "Answer /ping with 503 after SIGTERM, and finish the requests in flight.",
     )
 
