@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from longshore.emulator.books import Books
+from longshore.emulator.books.additions import ROLE
 from longshore.emulator.containers import Fleet
 from longshore.emulator.guard import Guard
 from longshore.emulator.jobs import interrupt
@@ -27,7 +28,6 @@ from longshore.errors import UserError
 
 _log = logging.getLogger("longshore.emulator")
 
-ROLE = "longshore"  # a role that is there from the start
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [

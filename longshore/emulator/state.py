@@ -18,6 +18,7 @@ from typing import Any
 
 from longshore.emulator import private
 from longshore.emulator.books import Books, pickled
+from longshore.emulator.books.lost_contents import drop_objects_without_content
 from longshore.emulator.records import Records
 from longshore.errors import UserError
 
@@ -83,7 +84,8 @@ class State:
         try:
             pickled.load(self._kept["books"])
             records.restore(self._kept["records"])
-            books.shelf.keep_only_what_was_restored()
+            books.shelf.match_to_restored()
+            drop_objects_without_content()
         except Exception as error:  # whatever a damaged pickle makes of itself
             raise self._damaged(error) from error
         self._kept = {}

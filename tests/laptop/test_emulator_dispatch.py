@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from typing import Any
 
+import boto3
 import pytest
 import requests
 from botocore.exceptions import ClientError
@@ -89,6 +91,35 @@ def test_a_presigned_identity(emulator: EmulatorProcess) -> None:
     url = sts.generate_presigned_url("get_caller_identity")
     answer = requests.get(url, timeout=PATIENCE)
     assert answer.status_code == 200 and "<Account>123456789012</Account>" in answer.text
+
+
+def test_the_callers_role_is_the_emulators(emulator: EmulatorProcess) -> None:
+    caller = emulator.client("sts").get_caller_identity()
+    assert caller["Arn"] == "arn:aws:sts::123456789012:assumed-role/longshore/SageMaker"
+    # As get_execution_role() of the SageMaker SDKs derives the role.
+    derived = re.sub(r"^(.+)sts::(\d+):assumed-role/(.+?)/.*$", r"\1iam::\2:role/\3", caller["Arn"])
+    role = emulator.client("iam").get_role(RoleName=derived.rpartition("/")[2])["Role"]
+    assert role["Arn"] == derived == ROLE
+    assert caller["UserId"] == f"{role['RoleId']}:SageMaker"
+
+
+def test_callers_with_issued_credentials_keep_their_identity(emulator: EmulatorProcess, name: str) -> None:
+    iam = emulator.client("iam")
+    user = iam.create_user(UserName=name)["User"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"]
+    assumed = emulator.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="session")
+    for access_key, arn in (
+        (key, user["Arn"]),
+        (assumed["Credentials"]["AccessKeyId"], assumed["AssumedRoleUser"]["Arn"]),
+    ):
+        sts = boto3.client(
+            "sts",
+            endpoint_url=emulator.address,
+            region_name=REGION,
+            aws_access_key_id=access_key,
+            aws_secret_access_key="any",
+        )
+        assert sts.get_caller_identity()["Arn"] == arn
 
 
 def test_an_unsigned_role_with_web_identity(emulator: EmulatorProcess) -> None:

@@ -12,10 +12,13 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from longshore.emulator.books.bucket_names import refuse_invalid_names
 from longshore.emulator.books.patched import deliver_over_http
 from longshore.emulator.books.patching import put
 from longshore.emulator.faults import AwsError, not_implemented
 
+ROLE = "longshore"  # a role that is there from the start
+_SESSION = "SageMaker"  # as SageMaker calls its own
 _DELIVERING = ("http", "https", "sqs")
 _FIELD = r"@(timestamp|message|logStream|log)"
 _COMMAND = re.compile(
@@ -211,10 +214,30 @@ def _refuse_policies_without_json(undo: ExitStack) -> None:
     put(undo, S3Backend, "put_bucket_policy", put_bucket_policy)
 
 
+def _name_the_callers_role(undo: ExitStack) -> None:
+    """Answer GetCallerIdentity with the emulator's role, as in a SageMaker job, instead of moto's user."""
+    from moto.iam.models import iam_backends
+    from moto.sts.models import STSBackend
+
+    known = STSBackend.get_caller_identity
+
+    def get_caller_identity(backend: Any, access_key: str, region: str) -> tuple[str, str, str]:
+        user, arn, account = known(backend, access_key, region)
+        if not arn.endswith(":user/moto"):  # of a user or a role whose credentials were issued here
+            return user, arn, account
+        roles = iam_backends[backend.account_id][backend.partition].get_roles()
+        role = next((each.id for each in roles if each.name == ROLE), "AROAIOSFODNN7EXAMPLE")
+        arn = f"arn:{backend.partition}:sts::{account}:assumed-role/{ROLE}/{_SESSION}"
+        return f"{role}:{_SESSION}", arn, account
+
+    put(undo, STSBackend, "get_caller_identity", get_caller_identity)
+
+
 _FOR: dict[str, tuple[Callable[[ExitStack], None], ...]] = {
     "iam": (_simulate_policies,),
     "applicationautoscaling": (_list_scaling_activities,),
     "logs": (_list_log_groups, _check_queries),
     "sns": (_restrict_subscriptions, deliver_over_http),
-    "s3": (_restrict_notifications, _refuse_policies_without_json),
+    "s3": (_restrict_notifications, _refuse_policies_without_json, refuse_invalid_names),
+    "sts": (_name_the_callers_role,),
 }

@@ -46,7 +46,7 @@ class Shelf:
         self._keep = keep
         self._lock = threading.Lock()
         self._garbage: list[Path] = []
-        self._restored: set[str] = set()
+        self._restored: list[Content] | None = []  # until match_to_restored()
         self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -131,20 +131,26 @@ class Shelf:
         with self._lock:
             self._garbage = self._garbage[len(paths) :]
 
-    def restored(self, number: int) -> Content:
-        """The content that a state names."""
-        self._restored.add(str(number))
-        return Content(self, number)
+    def restored(self, number: int | None) -> Content:
+        """Return the content that a state names; a discarded one if it names none."""
+        content = Content(self, number or 0)
+        content.discarded = number is None
+        if self._restored is not None:
+            self._restored.append(content)
+        return content
 
-    def keep_only_what_was_restored(self) -> None:
-        """Remove what a killed emulator wrote after its last state; FileNotFoundError where a content has
-        gone.
+    def match_to_restored(self) -> None:
+        """Remove files that no restored content has, and mark contents without a file as discarded.
+
+        The former are what a killed emulator wrote after its last state.
         """
+        contents, self._restored = self._restored or [], None
         there = {path.name for path in self.folder.iterdir()}
-        for name in there - self._restored:
+        for name in there - {str(content.number) for content in contents if not content.discarded}:
             (self.folder / name).unlink()
-        for name in self._restored - there:
-            raise FileNotFoundError(f"there is no {self.folder / name}")
+        for content in contents:
+            # Its number may be given to another content.
+            content.discarded = content.discarded or str(content.number) not in there
 
     def close(self) -> None:
         """Nothing is removed from here on: at Python's exit objects are torn down that are to survive it."""
@@ -153,13 +159,20 @@ class Shelf:
 
 
 class Content:
-    """One object's bytes: as much of a file as moto uses, without an open one between the calls."""
+    """One object's bytes: as much of a file as moto uses, without an open one between the calls.
+
+    Attributes:
+        number: The file's name.
+        md5: In hexadecimal, if it is known.
+        discarded: Whether the file is removed, or may be at any time. A state must not name it.
+    """
 
     def __init__(self, shelf: Shelf, number: int) -> None:
         self._shelf = shelf
         self.number = number
         self._at = 0
-        self.md5: str | None = None  # in hexadecimal, if it is known
+        self.md5: str | None = None
+        self.discarded = False
 
     @property
     def path(self) -> Path:
@@ -200,5 +213,7 @@ class Content:
         shutil.move(source, self.path)
 
     def close(self) -> None:
-        """The object is no more."""
-        self._shelf.discard(self.path)
+        """Discard the file, once. moto disposes of some keys several times."""
+        if not self.discarded:
+            self.discarded = True  # first: a state that is written now must not name it
+            self._shelf.discard(self.path)

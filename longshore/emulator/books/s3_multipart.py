@@ -188,6 +188,7 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         except BaseException:
             whole.unlink()
             raise
+        multipart.partlist = [number for number, _ in wanted]  # the object's parts are these alone
         together = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in etags), usedforsecurity=False)
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 

@@ -28,6 +28,7 @@ def keep_on(shelf: Shelf, undo: ExitStack) -> None:
 
 def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:
     from moto.s3 import models as real
+    from moto.s3.utils import _VersionedKeyStore
 
     models: Any = real
 
@@ -37,7 +38,9 @@ def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:
             return shelf.new()
 
     def get_state(key: Any) -> dict[str, Any]:
-        state = {**key.__dict__, "_value_buffer": key._value_buffer.number}
+        # moto holds on to keys that it has disposed of: parts of completed uploads, keys of delete markers.
+        content = key._value_buffer
+        state = {**key.__dict__, "_value_buffer": None if content.discarded else content.number}
         del state["lock"]
         return state
 
@@ -65,7 +68,18 @@ def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:
     put(undo, models.FakeKey, "etag", property(etag))
     put(undo, models.FakeKey, "__getstate__", get_state)
     put(undo, models.FakeKey, "__setstate__", set_state)
+    # By default a dictionary is pickled by its items(), and moto's have the latest versions alone.
+    put(undo, _VersionedKeyStore, "__reduce__", lambda keys: (_key_store, (dict(keys.iterlists()),)))
     put(undo, models, "tempfile", _Files)
+
+
+def _key_store(versions: dict[str, list[Any]]) -> Any:
+    """Return moto's dictionary of keys with these versions of each."""
+    from moto.s3.utils import _VersionedKeyStore
+
+    keys = _VersionedKeyStore()
+    dict.update(keys, versions)
+    return keys
 
 
 class _Linked:

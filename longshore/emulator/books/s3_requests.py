@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from longshore.emulator.aws_protocols import signing_name
-from longshore.emulator.books import checksums
+from longshore.emulator.books import checksums, presigned
 from longshore.emulator.books.routing import is_form
 from longshore.emulator.faults import AwsError
 
@@ -52,11 +52,13 @@ def parse(environ: Mapping[str, Any]) -> S3Request | None:
     """Return what a request asks of S3; None if it is for another service.
 
     Raises:
-        AwsError: if the bucket or the key is not UTF-8.
+        AwsError: if the bucket or the key is not UTF-8, or if the request was presigned and has expired.
     """
     if not _is_for_s3(environ):
         return None
-    path, _, query = environ["REQUEST_URI"].partition("?")
+    path, _, text = environ["REQUEST_URI"].partition("?")
+    query = dict(parse_qsl(text, keep_blank_values=True))
+    presigned.refuse_expired(query)
     host = _VIRTUAL_HOST.fullmatch(environ.get("HTTP_HOST", ""))
     if host:
         bucket, key = host["bucket"], path[1:]
@@ -67,7 +69,7 @@ def parse(environ: Mapping[str, Any]) -> S3Request | None:
         bucket, key = (unquote_to_bytes(part.encode("latin-1")).decode() for part in (bucket, key))
     except UnicodeDecodeError:
         raise AwsError("InvalidURI", "Couldn't parse the specified URI: it is not UTF-8.") from None
-    return S3Request(environ["REQUEST_METHOD"], bucket, key, dict(parse_qsl(query, keep_blank_values=True)))
+    return S3Request(environ["REQUEST_METHOD"], bucket, key, query)
 
 
 def for_moto(environ: Mapping[str, Any], request: S3Request) -> dict[str, Any]:
