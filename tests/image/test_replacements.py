@@ -116,7 +116,7 @@ def test_silent_connections_to_the_health_socket_delay_no_ping(tmp_path: Path) -
             silent.connect(str(path))
         with connect(server) as connection:
             connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
-            wait_until(lambda: statuses(connection.recv(65536)) == [200], "an answer")
+            assert statuses(connection.recv(65536))[:1] == [200]  # the others may come with it
         assert silent.recv(1) == b"", "it is closed after a while"
 
 
