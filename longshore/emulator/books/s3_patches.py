@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from longshore.emulator.books import checksums, s3_lists, s3_multipart
+from longshore.emulator.books import checksums, s3_lists, s3_multipart, s3_versions
 from longshore.emulator.books.objects import Content, Shelf
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import COPY_ALGORITHM
@@ -24,6 +24,7 @@ def keep_on(shelf: Shelf, undo: ExitStack) -> None:
     _report_what_is_missing(undo)
     s3_multipart.patch(shelf, undo)
     s3_lists.patch(undo)
+    s3_versions.patch(undo)
 
 
 def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:
