@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,110 @@ def test_puts_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
     done = upload(s3, bucket, "key")
     assert refusal(s3.complete_multipart_upload, **done, IfNoneMatch="*") == (412, "PreconditionFailed")
     assert refusal(s3.delete_object, Bucket=bucket, Key="key", IfMatch=etag) == (412, "PreconditionFailed")
+
+
+def test_writes_need_a_condition_that_is_met(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    etag = s3.head_object(Bucket=bucket, Key="key")["ETag"]
+    s3.put_object(Bucket=bucket, Key="source", Body=b"new")
+    copy = {"Bucket": bucket, "Key": "key", "CopySource": {"Bucket": bucket, "Key": "source"}}
+    upload_of = upload(s3, bucket, "key")
+    put = {"Bucket": bucket, "Key": "key", "Body": b"new"}
+    writes: list[tuple[Any, dict[str, Any]]] = [
+        (s3.put_object, put),
+        (s3.copy_object, copy),
+        (s3.complete_multipart_upload, upload_of),
+    ]
+    for call, write in writes:
+        assert refusal(call, **write, IfNoneMatch="*") == (412, "PreconditionFailed")
+        assert refusal(call, **write, IfMatch='"other"') == (412, "PreconditionFailed")
+        assert refusal(call, **write, IfNoneMatch=etag) == (501, "NotImplemented")
+        missing = write | {"Key": "missing"}
+        assert refusal(call, **missing, IfMatch=etag) == (404, "NoSuchKey")
+    assert emulator.get(bucket, "key") == BODY
+    new = s3.copy_object(**copy, IfMatch=etag)["CopyObjectResult"]["ETag"]
+    s3.copy_object(**copy | {"Key": "missing"}, IfNoneMatch="*")
+    assert emulator.get(bucket, "key") == emulator.get(bucket, "missing") == b"new"
+    for _ in range(2):  # a repeated completion is answered as the first
+        s3.complete_multipart_upload(**upload_of, IfMatch=new)
+    assert emulator.get(bucket, "key") == b"".join(PARTS)
+
+
+@pytest.mark.parametrize("of_part", [False, True])
+def test_copies_are_conditional(emulator: EmulatorProcess, bucket: str, of_part: bool) -> None:
+    s3 = emulator.client("s3")
+    head = s3.head_object(Bucket=bucket, Key="key")
+    etag, modified = head["ETag"], head["LastModified"]
+    before, after = modified - timedelta(days=1), modified + timedelta(days=1)
+    copy: dict[str, Any] = {"Bucket": bucket, "Key": "target", "CopySource": {"Bucket": bucket, "Key": "key"}}
+    call = s3.copy_object
+    if of_part:
+        created = s3.create_multipart_upload(Bucket=bucket, Key="target")
+        copy |= {"UploadId": created["UploadId"], "PartNumber": 1}
+        call = s3.upload_part_copy
+    unmet: list[dict[str, Any]] = [
+        {"CopySourceIfMatch": '"other"'},
+        {"CopySourceIfNoneMatch": "*"},
+        {"CopySourceIfNoneMatch": etag},
+        {"CopySourceIfModifiedSince": modified},
+        {"CopySourceIfModifiedSince": after},
+        {"CopySourceIfUnmodifiedSince": before},
+        {"CopySourceIfNoneMatch": etag, "CopySourceIfModifiedSince": before},
+        {"CopySourceIfMatch": etag, "CopySourceIfNoneMatch": etag},
+    ]
+    for conditions in unmet:
+        assert refusal(call, **copy, **conditions) == (412, "PreconditionFailed")
+    if of_part:
+        assert "Parts" not in s3.list_parts(Bucket=bucket, Key="target", UploadId=copy["UploadId"])
+    else:
+        assert refusal(s3.get_object, Bucket=bucket, Key="target") == (404, "NoSuchKey")
+    met: list[dict[str, Any]] = [
+        {"CopySourceIfMatch": etag.strip('"')},
+        {"CopySourceIfMatch": "*"},
+        {"CopySourceIfNoneMatch": '"other"'},
+        {"CopySourceIfModifiedSince": before},
+        {"CopySourceIfUnmodifiedSince": modified},
+        {"CopySourceIfMatch": etag, "CopySourceIfUnmodifiedSince": before},
+    ]
+    for conditions in met:
+        call(**copy, **conditions)
+
+
+def test_a_condition_that_is_no_time_is_refused(emulator: EmulatorProcess, bucket: str) -> None:
+    url = emulator.client("s3").generate_presigned_url("put_object", {"Bucket": bucket, "Key": "target"})
+    headers = {"x-amz-copy-source": f"{bucket}/key", "x-amz-copy-source-if-modified-since": "yesterday"}
+    answer = requests.put(url, headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 400
+    assert "<Code>InvalidArgument</Code>" in answer.text
+
+
+def test_deletions_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    head = s3.head_object(Bucket=bucket, Key="key")
+    stated = {"ETag": head["ETag"], "LastModifiedTime": head["LastModified"], "Size": len(BODY)}
+    other = {"ETag": '"other"', "LastModifiedTime": head["LastModified"] - timedelta(days=1), "Size": 1}
+    headers = {"ETag": "IfMatch", "LastModifiedTime": "IfMatchLastModifiedTime", "Size": "IfMatchSize"}
+    for name, value in other.items():
+        conditions = {headers[each]: text for each, text in (stated | {name: value}).items()}
+        refused = refusal(s3.delete_object, Bucket=bucket, Key="key", **conditions)
+        assert refused == (412, "PreconditionFailed")
+        objects = [{"Key": "key", **stated, name: value}, {"Key": "key", name: value}]
+        result = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+        assert [(each["Key"], each["Code"]) for each in result["Errors"]] == [
+            ("key", "PreconditionFailed")
+        ] * 2
+        assert "Deleted" not in result
+    missing = {"Bucket": bucket, "Key": "missing"}
+    assert refusal(s3.delete_object, **missing, IfMatch="*") == (404, "NoSuchKey")
+    s3.delete_object(Bucket=bucket, Key="key", IfMatch="*")
+    keys = ("one", "two", "three")
+    emulator.put(bucket, **dict.fromkeys(keys, b"new"))
+    objects = [{"Key": "one", "ETag": s3.head_object(Bucket=bucket, Key="one")["ETag"]}]
+    objects += [{"Key": "two", "ETag": "*"}, {"Key": "three", "ETag": head["ETag"]}, {"Key": "missing"}]
+    result = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert [each["Key"] for each in result["Deleted"]] == ["one", "two", "missing"]
+    assert [each["Key"] for each in result["Errors"]] == ["three"]
+    assert emulator.get(bucket, "three") == b"new"
 
 
 def test_of_many_that_create_an_object_one_succeeds(emulator: EmulatorProcess, bucket: str) -> None:

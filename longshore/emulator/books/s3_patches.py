@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from longshore.emulator.books import checksums, s3_lists, s3_multipart, s3_versions
+from longshore.emulator.books import checksums, s3_conditions, s3_lists, s3_multipart, s3_versions
 from longshore.emulator.books.objects import Content, Shelf
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import COPY_ALGORITHM
@@ -25,6 +25,7 @@ def keep_on(shelf: Shelf, undo: ExitStack) -> None:
     s3_multipart.patch(shelf, undo)
     s3_lists.patch(undo)
     s3_versions.patch(undo)
+    s3_conditions.patch(undo)
 
 
 def _keep_contents(shelf: Shelf, undo: ExitStack) -> None:

@@ -19,7 +19,7 @@ from longshore.emulator.books import body_forms, checksums, forms, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
 from longshore.emulator.error_responses import refuse as refuse_in_protocol
-from longshore.emulator.faults import AwsError
+from longshore.emulator.faults import AwsError, not_implemented
 from longshore.emulator.guard import REQUEST
 
 _LARGEST_DOCUMENT = 16 << 20  # of XML or a policy; AWS takes a few MB at most
@@ -72,6 +72,10 @@ class Uploads:
 
     def _store(self, asked: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         changes = asked["REQUEST_METHOD"] not in ("GET", "HEAD")
+        if changes and asked.get("HTTP_IF_NONE_MATCH", "*").strip() != "*":
+            raise not_implemented(
+                "S3 takes no other If-None-Match than * with a request that changes an object."
+            )
         if changes and ("HTTP_IF_MATCH" in asked or "HTTP_IF_NONE_MATCH" in asked):
             with self._conditional:  # of several that create the same object, one succeeds
                 return self._application(asked, start_response)  # type: ignore[no-any-return]
