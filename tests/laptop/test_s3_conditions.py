@@ -317,6 +317,47 @@ def test_wrong_statements_about_parts_are_refused(emulator: EmulatorProcess, buc
     s3.complete_multipart_upload(**done)
 
 
+def test_parts_are_named_once_and_in_order(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    done = upload(s3, bucket, "parts")
+    first, second = done["MultipartUpload"]["Parts"]
+    complete = s3.complete_multipart_upload
+    for parts in ([second, first], [first, first], [first, second, second]):
+        refused = refusal(complete, **done | {"MultipartUpload": {"Parts": parts}})
+        assert refused == (400, "InvalidPartOrder")
+    assert refusal(s3.get_object, Bucket=bucket, Key="parts") == (404, "NoSuchKey")
+    complete(**done)
+    assert emulator.get(bucket, "parts") == b"".join(PARTS)
+
+
+@pytest.mark.parametrize("named", [slice(2), slice(1), slice(1, 2)])
+def test_a_completion_is_repeated_with_the_same_parts_only(
+    emulator: EmulatorProcess, bucket: str, named: slice
+) -> None:
+    s3 = emulator.client("s3")
+    done = upload(s3, bucket, "parts")
+    uploaded = done["MultipartUpload"]["Parts"]
+    done["MultipartUpload"] = {"Parts": uploaded[named]}
+    etag = s3.complete_multipart_upload(**done)["ETag"]
+    assert s3.complete_multipart_upload(**done)["ETag"] == etag
+    wrong = [{**uploaded[0], "ETag": '"other"'}, *uploaded[1:]][named]
+    for parts in (uploaded[:2], uploaded[:1], uploaded[1:], wrong):
+        if parts != uploaded[named]:
+            refused = refusal(s3.complete_multipart_upload, **done | {"MultipartUpload": {"Parts": parts}})
+            assert refused == (404, "NoSuchUpload")
+    assert emulator.get(bucket, "parts") == b"".join(PARTS[named])
+
+
+def test_a_copy_has_no_parts(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    s3.complete_multipart_upload(**upload(s3, bucket, "parts"))
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "parts"})
+    s3.delete_object(Bucket=bucket, Key="parts")
+    copy = s3.get_object(Bucket=bucket, Key="copy", PartNumber=1)
+    assert copy["Body"].read() == b"".join(PARTS)
+    assert refusal(s3.get_object, Bucket=bucket, Key="copy", PartNumber=2) == (416, "InvalidPartNumber")
+
+
 def test_a_copy_gets_the_checksum_that_is_asked_for(emulator: EmulatorProcess, bucket: str) -> None:
     s3 = emulator.client("s3")
     source = {"Bucket": bucket, "Key": "key"}

@@ -144,10 +144,11 @@ def _check_kind(metadata: Any) -> None:
 
 def _complete(shelf: Shelf, undo: ExitStack) -> None:
     from moto.s3 import models as real
-    from moto.s3.exceptions import MalformedXML
+    from moto.s3.exceptions import InvalidPartOrder, MalformedXML, NoSuchUpload
     from moto.s3.responses import S3Response
 
     models: Any = real
+    post: Any = S3Response._key_response_post
 
     def read_body(response: Any, body: bytes) -> _Completion:
         completion = _Completion({name.lower(): value for name, value in response.headers.items()})
@@ -167,6 +168,9 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         parts = [multipart.parts.get(number) for number, _ in wanted]
         if not parts:
             raise models.MalformedXML
+        numbers = [number for number, _ in wanted]
+        if numbers != sorted(set(numbers)):
+            raise InvalidPartOrder
         etags = [etag.strip('"') for _, etag in wanted]
         if any(part is None or part.etag.strip('"') != etag for part, etag in zip(parts, etags, strict=True)):
             raise models.InvalidPart()
@@ -192,6 +196,19 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         together = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in etags), usedforsecurity=False)
         return whole, f"{together.hexdigest()}-{len(parts)}", checksum
 
+    def key_response_post(
+        response: Any, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str
+    ) -> Any:
+        # moto answers a repeated completion as the first one, whatever it names.
+        for upload_id in query.get("uploadId", []):
+            key = response.backend.get_object(response.bucket_name, key_name)
+            if key is not None and key.multipart and key.multipart.id == upload_id:
+                parts = [(n, key.multipart.parts[n].etag.strip('"')) for n in key.multipart.partlist]
+                if [(n, etag.strip('"')) for n, etag in read_body(response, body)] != parts:
+                    raise NoSuchUpload(upload_id=upload_id)
+        return post(response, request, body, bucket_name, query, key_name)
+
+    put(undo, S3Response, "_key_response_post", key_response_post)
     put(undo, S3Response, "_complete_multipart_body", read_body)
     put(undo, models.FakeMultipart, "complete", complete)
 

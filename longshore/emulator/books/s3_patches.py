@@ -90,6 +90,7 @@ class _Linked:
     def __init__(self, key: Any, value: Path) -> None:
         self._key = key
         self.value = value
+        self.multipart = None  # a copy has no parts; the source's go with the source
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._key, name)
