@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import md5
+from threading import Event
 from typing import Any
 
 import pytest
@@ -184,6 +186,26 @@ def test_of_many_that_create_an_object_one_succeeds(emulator: EmulatorProcess, b
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(create, range(24))) == ["PreconditionFailed"] * 23 + ["created"]
+
+
+def test_reads_while_an_object_is_replaced_get_one_version(emulator: EmulatorProcess, bucket: str) -> None:
+    s3 = emulator.client("s3")
+    done = Event()
+
+    def replace(number: int) -> None:
+        while not done.is_set():
+            s3.put_object(Bucket=bucket, Key="key", Body=b"%d" % number * (number + 1))
+
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(replace, number) for number in range(3)]
+        try:
+            for _ in range(100):
+                got = s3.get_object(Bucket=bucket, Key="key")
+                assert f'"{md5(got["Body"].read()).hexdigest()}"' == got["ETag"]
+        finally:
+            done.set()
+        for writer in writers:
+            writer.result(PATIENCE)
 
 
 def test_gets_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:

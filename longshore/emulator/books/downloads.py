@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from longshore.emulator.books import s3_requests
@@ -14,6 +15,7 @@ from longshore.emulator.faults import AwsError
 if TYPE_CHECKING:
     from longshore.emulator.books import Books
 
+_ATTEMPTS = 100  # an object may be replaced while it is read
 _BLOCK = 1 << 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _OVERRIDES = {
@@ -48,15 +50,19 @@ class Downloads:
         self, request: S3Request, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes] | None:
         version = request.query.get("versionId")
-        content = self._books.content(request.bucket, request.key, version)
-        if content is None:
-            return None
-        status, headers = self._head(environ)
-        if status != 200 or (request.method == "GET" and _is_archived(headers)):
-            return None
-        try:
-            stream = content.open()
-        except FileNotFoundError:  # it has just been replaced
+        for _ in range(_ATTEMPTS):
+            content = self._books.content(request.bucket, request.key, version)
+            if content is None:
+                return None
+            status, headers = self._head(environ)
+            if status != 200 or (request.method == "GET" and _is_archived(headers)):
+                return None
+            with suppress(FileNotFoundError):  # it has just been replaced
+                stream = content.open()
+                if content is self._books.content(request.bucket, request.key, version):
+                    break  # the headers are this content's
+                stream.close()
+        else:
             return None
         try:
             size = stream.seek(0, 2)
