@@ -127,6 +127,7 @@ def test_copies_are_conditional(emulator: EmulatorProcess, bucket: str, of_part:
         assert refusal(s3.get_object, Bucket=bucket, Key="target") == (404, "NoSuchKey")
     met: list[dict[str, Any]] = [
         {"CopySourceIfMatch": etag.strip('"')},
+        {"CopySourceIfMatch": f'"other", {etag}'},
         {"CopySourceIfMatch": "*"},
         {"CopySourceIfNoneMatch": '"other"'},
         {"CopySourceIfModifiedSince": before},

@@ -9,12 +9,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from botocore.utils import parse_timestamp
 from werkzeug.datastructures import Headers
-from werkzeug.http import parse_etags
 
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_multipart import error
 
-_SOURCE = "x-amz-copy-source-if-"
+_SOURCE = "x-amz-copy-source-If-"  # as S3 names them in errors
 _DELETED = "x-amz-if-match-"
 
 
@@ -96,12 +95,12 @@ def _check_source(response: Any) -> None:
 
     conditions = {
         name: response.headers[_SOURCE + name]
-        for name in ("match", "none-match", "modified-since", "unmodified-since")
+        for name in ("Match", "None-Match", "Modified-Since", "Unmodified-Since")
         if _SOURCE + name in response.headers
     }
     if not conditions:
         return
-    times = {name: _time(_SOURCE + name, text) for name, text in conditions.items() if name.endswith("since")}
+    times = {name: _time(_SOURCE + name, text) for name, text in conditions.items() if name.endswith("Since")}
     source = urlsplit(response.headers["x-amz-copy-source"])
     bucket, _, name = unquote(source.path).lstrip("/").partition("/")
     version = parse_qs(source.query).get("versionId", [None])[0]
@@ -109,16 +108,16 @@ def _check_source(response: Any) -> None:
     if key is None:
         return  # moto's error says more
     modified = _modified(key)
-    if "match" in conditions:
-        if not _matches(key, conditions["match"]):
-            raise PreconditionFailed(_SOURCE + "match")
-    elif "unmodified-since" in times and modified > times["unmodified-since"]:
-        raise PreconditionFailed(_SOURCE + "unmodified-since")
-    if "none-match" in conditions:
-        if _matches(key, conditions["none-match"]):
-            raise PreconditionFailed(_SOURCE + "none-match")
-    elif "modified-since" in times and modified <= times["modified-since"]:
-        raise PreconditionFailed(_SOURCE + "modified-since")
+    if "Match" in conditions:
+        if not _matches(key, conditions["Match"]):
+            raise PreconditionFailed(_SOURCE + "Match")
+    elif "Unmodified-Since" in times and modified > times["Unmodified-Since"]:
+        raise PreconditionFailed(_SOURCE + "Unmodified-Since")
+    if "None-Match" in conditions:
+        if _matches(key, conditions["None-Match"]):
+            raise PreconditionFailed(_SOURCE + "None-Match")
+    elif "Modified-Since" in times and modified <= times["Modified-Since"]:
+        raise PreconditionFailed(_SOURCE + "Modified-Since")
 
 
 def _check_deletions(undo: ExitStack) -> None:
@@ -206,7 +205,8 @@ def _check_deletion(backend: Any, bucket: str, name: str, conditions: dict[str, 
 
 
 def _matches(key: Any, etags: str) -> bool:
-    return key.etag.strip('"') in parse_etags(etags)
+    """Return whether a list of ETags has a key's. As on S3, they may lack any of their quotes."""
+    return not {key.etag.strip('"'), "*"}.isdisjoint(each.strip(' "') for each in etags.split(","))
 
 
 def _modified(key: Any) -> datetime:
