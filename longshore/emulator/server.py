@@ -21,7 +21,7 @@ from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError, request_id, wrong_region
 from longshore.emulator.guard import REFUSAL, REQUEST
-from longshore.emulator.host_programs import refuse_host_programs
+from longshore.emulator.host_programs import refuse_endpoint_of_host_programs, refuse_host_programs
 from longshore.emulator.platform import Platform
 from longshore.emulator.transfer_coding import ChunkedBody, buffered
 from longshore.errors import UserError
@@ -73,6 +73,8 @@ class Front:
                 posts = environ["REQUEST_METHOD"] == "POST"
                 if called and posts and called[2] in runtime.ROUTES:
                     self._check_region(scope)
+                    if self._for_containers:
+                        refuse_endpoint_of_host_programs(self._platform, called[1])
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
                 # Unsigned it may be S3's, of a bucket that is called endpoints; its POSTs have a query.
                 if called and (service or (posts and not environ["QUERY_STRING"])):
