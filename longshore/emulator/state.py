@@ -40,11 +40,10 @@ class State:
         self._file = folder / "state"
         try:
             private.make_folder(folder, used_for="lock")
-            self._lock = (folder / "lock").open("w")
-            for file in (folder / "lock", self._file, self._file.with_suffix(".new")):
-                if file.exists():
-                    private.check_owner(file)
+            for file in (self._file, self._file.with_suffix(".new")):
+                if private.is_own_file(file):
                     file.chmod(0o600)
+            self._lock = private.open_lock(folder / "lock")
         except OSError as error:
             raise self._unusable(f"it cannot be written: {error.strerror}.", "Name another one.") from None
         try:
@@ -65,12 +64,12 @@ class State:
         try:
             with self._file.open("rb") as file:
                 self._kept = pickle.load(file)
+            before = {option: self._kept["about"][option] for option in ("account", "region")}
         except FileNotFoundError:
             return
         except Exception as error:  # whatever a damaged pickle makes of itself
             raise self._damaged(error) from error
-        for option in ("account", "region"):
-            was = self._kept["about"][option]
+        for option, was in before.items():
             if was != self._about[option]:
                 raise self._unusable(
                     f"it was made with --{option} {was}.",
@@ -149,8 +148,8 @@ class State:
         return UserError(f"--state {self.folder}", what, remedy)
 
     def _damaged(self, error: Exception) -> UserError:
-        about = self._kept.get("about", {}) if isinstance(self._kept, dict) else {}
-        was, now = about.get("moto"), self._about["moto"]
+        about = self._kept.get("about") if isinstance(self._kept, dict) else None
+        was, now = about.get("moto") if isinstance(about, dict) else None, self._about["moto"]
         moto = f" It was written with moto {was}, and this is {now}." if was not in (None, now) else ""
         return self._unusable(
             f"the file `state` in it is damaged ({type(error).__name__}: {error}).{moto}",
