@@ -100,8 +100,12 @@ class State:
         self._thread = threading.Thread(target=self._run, args=(books, records), name="state", daemon=True)
         self._thread.start()
 
-    def save(self, books: Books, records: Records) -> None:
-        """Write it now; a failure is told in the log, and tried again."""
+    def save(self, books: Books, records: Records) -> str | None:
+        """Write it now; a failure is told in the log, and tried again.
+
+        Returns:
+            Why it could not be written; None if it was.
+        """
         with self._saving:
             garbage = books.shelf.garbage()
             taken, left_out = pickled.dump()
@@ -117,18 +121,26 @@ class State:
             except OSError as error:
                 self._dirty.set()
                 self._tell(f"The state cannot be written to {self.folder}: {error.strerror}.")
-                return
+                return error.strerror or str(error)
             books.shelf.collect(garbage)
         for service in left_out:
             self._tell(f"What moto holds of {service} is not kept in {self.folder}.")
+        return None
 
     def close(self, books: Books, records: Records) -> None:
-        """Write for the last time."""
+        """Write for the last time. UserError if that fails."""
         self._closed.set()
         self._dirty.set()
         self._thread.join()
-        self.save(books, records)
+        failure = self.save(books, records)
         self._lock.close()
+        if failure is not None:
+            raise UserError(
+                f"--state {self.folder}",
+                f"the state could not be written at the end: {failure}.",
+                "What changed since it was last written is lost. Make room before the next start.",
+                exit_code=1,
+            )
 
     def _run(self, books: Books, records: Records) -> None:
         while True:
