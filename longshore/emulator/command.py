@@ -7,8 +7,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from longshore.errors import UserError
+
+if TYPE_CHECKING:
+    from longshore.emulator.emulator import Emulator
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,7 +87,17 @@ def emulate(port: int, state: Path | None, region: str, account: str) -> None:
         console.print("ready")
         os.read(told_to_end, 1)
     finally:
-        emulator.close()
+        code = _close(emulator)
     # Python itself would wait for threads that still answer a request.
     sys.stdout.flush()
-    os._exit(0)
+    os._exit(code)
+
+
+def _close(emulator: Emulator) -> int:
+    """Return the exit code."""
+    try:
+        emulator.close()
+    except UserError as error:
+        click.echo(f"longshore: {error}", err=True)
+        return error.exit_code
+    return 0

@@ -96,7 +96,11 @@ class Emulator:
         return f"arn:aws:iam::{self.platform.account}:role/{ROLE}"
 
     def close(self) -> None:
-        """Take no more requests, end all containers, and remove every file that is not the state's."""
+        """Take no more requests, end all containers, and remove every file that is not the state's.
+
+        Raises:
+            UserError: if the state could not be written; all else is done.
+        """
         self._undo.close()
 
 

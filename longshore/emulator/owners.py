@@ -16,6 +16,7 @@ from pathlib import Path
 
 from longshore.emulator import private
 
+_PREFIX = "emulator"  # of the folders' names
 _USES = "uses-"
 
 
@@ -28,8 +29,8 @@ class Owner:
 
     def __init__(self) -> None:
         self._root = Path(tempfile.gettempdir()) / f"longshore-emulators-{os.getuid()}"
-        private.make_folder(self._root, used_for="emulator*")
-        self.mark = f"emulator{secrets.token_hex(4)}"
+        private.make_folder(self._root, used_for=f"{_PREFIX}*")
+        self.mark = f"{_PREFIX}{secrets.token_hex(4)}"
         self.folder = self._root / self.mark
         self.folder.mkdir(mode=0o700)
         self.leaves_something = False  # that the next emulator is to remove
@@ -39,7 +40,9 @@ class Owner:
     def dead(self) -> list[str]:
         """The marks of emulators that have ended without removing what they had."""
         return [
-            path.name for path in self._root.iterdir() if path.name != self.mark and _is_free(path / "lock")
+            path.name
+            for path in self._root.glob(f"{_PREFIX}*")
+            if path.name != self.mark and private.is_own_folder(path) and _is_free(path / "lock")
         ]
 
     def uses(self, engine: str) -> None:
@@ -62,6 +65,8 @@ class Owner:
 
 
 def _is_free(lock: Path) -> bool:
+    if not private.is_own_file(lock):
+        return False
     try:
         with lock.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

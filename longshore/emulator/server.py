@@ -21,8 +21,9 @@ from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
 from longshore.emulator.faults import AwsError, request_id, wrong_region
 from longshore.emulator.guard import REFUSAL, REQUEST
-from longshore.emulator.host_programs import refuse_host_programs
+from longshore.emulator.host_programs import refuse_endpoint_of_host_programs, refuse_host_programs
 from longshore.emulator.platform import Platform
+from longshore.emulator.refused_connections import SECONDS, RefusedConnections
 from longshore.emulator.transfer_coding import ChunkedBody, buffered
 from longshore.errors import UserError
 
@@ -73,6 +74,8 @@ class Front:
                 posts = environ["REQUEST_METHOD"] == "POST"
                 if called and posts and called[2] in runtime.ROUTES:
                     self._check_region(scope)
+                    if self._for_containers:
+                        refuse_endpoint_of_host_programs(self._platform, called[1])
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
                 # Unsigned it may be S3's, of a bucket that is called endpoints; its POSTs have a query.
                 if called and (service or (posts and not environ["QUERY_STRING"])):
@@ -154,11 +157,19 @@ class Server(wsgi.Server):
                 f"port {port} of {host} is not available: {error}.",
                 "End what listens there, or choose another one: --port 4600 (0 takes any free one).",
             ) from None
+        self._refused = RefusedConnections()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return int(self.bind_addr[1])
+
+    def process_conn(self, conn: _Connection) -> None:
+        """Have a connection answered that has a request, or is new."""
+        if conn.refusal is None:
+            super().process_conn(conn)
+        else:
+            self._refused.put(conn)
 
     def stop(self) -> None:
         """Take no more requests, and give those that are being answered a while to end.
@@ -168,6 +179,7 @@ class Server(wsgi.Server):
         stopping = threading.Thread(target=super().stop, name="stop", daemon=True)
         stopping.start()
         stopping.join(_STOP_SECONDS)
+        self._refused.stop()
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """cheroot's own messages; those about clients that hang up are none of anybody's business."""
@@ -221,6 +233,8 @@ class _Connection(cheroot_server.HTTPConnection):
         except Exception as error:  # noqa: BLE001  # cheroot would stop accepting
             _log.warning("A connection was refused: whose it is cannot be seen: %s", error)
             self.refusal = "The emulator cannot see whose this connection is; its output says why."
+        if self.refusal is not None:
+            sock.settimeout(SECONDS)
 
 
 class _Gateway(wsgi.Gateway_10):

@@ -40,11 +40,10 @@ class State:
         self._file = folder / "state"
         try:
             private.make_folder(folder, used_for="lock")
-            self._lock = (folder / "lock").open("w")
-            for file in (folder / "lock", self._file, self._file.with_suffix(".new")):
-                if file.exists():
-                    private.check_owner(file)
+            for file in (self._file, self._file.with_suffix(".new")):
+                if private.is_own_file(file):
                     file.chmod(0o600)
+            self._lock = private.open_lock(folder / "lock")
         except OSError as error:
             raise self._unusable(f"it cannot be written: {error.strerror}.", "Name another one.") from None
         try:
@@ -65,12 +64,12 @@ class State:
         try:
             with self._file.open("rb") as file:
                 self._kept = pickle.load(file)
+            before = {option: self._kept["about"][option] for option in ("account", "region")}
         except FileNotFoundError:
             return
         except Exception as error:  # whatever a damaged pickle makes of itself
             raise self._damaged(error) from error
-        for option in ("account", "region"):
-            was = self._kept["about"][option]
+        for option, was in before.items():
             if was != self._about[option]:
                 raise self._unusable(
                     f"it was made with --{option} {was}.",
@@ -101,8 +100,12 @@ class State:
         self._thread = threading.Thread(target=self._run, args=(books, records), name="state", daemon=True)
         self._thread.start()
 
-    def save(self, books: Books, records: Records) -> None:
-        """Write it now; a failure is told in the log, and tried again."""
+    def save(self, books: Books, records: Records) -> str | None:
+        """Write it now; a failure is told in the log, and tried again.
+
+        Returns:
+            Why it could not be written; None if it was.
+        """
         with self._saving:
             garbage = books.shelf.garbage()
             taken, left_out = pickled.dump()
@@ -118,18 +121,26 @@ class State:
             except OSError as error:
                 self._dirty.set()
                 self._tell(f"The state cannot be written to {self.folder}: {error.strerror}.")
-                return
+                return error.strerror or str(error)
             books.shelf.collect(garbage)
         for service in left_out:
             self._tell(f"What moto holds of {service} is not kept in {self.folder}.")
+        return None
 
     def close(self, books: Books, records: Records) -> None:
-        """Write for the last time."""
+        """Write for the last time. UserError if that fails."""
         self._closed.set()
         self._dirty.set()
         self._thread.join()
-        self.save(books, records)
+        failure = self.save(books, records)
         self._lock.close()
+        if failure is not None:
+            raise UserError(
+                f"--state {self.folder}",
+                f"the state could not be written at the end: {failure}.",
+                "What changed since it was last written is lost. Make room before the next start.",
+                exit_code=1,
+            )
 
     def _run(self, books: Books, records: Records) -> None:
         while True:
@@ -149,8 +160,8 @@ class State:
         return UserError(f"--state {self.folder}", what, remedy)
 
     def _damaged(self, error: Exception) -> UserError:
-        about = self._kept.get("about", {}) if isinstance(self._kept, dict) else {}
-        was, now = about.get("moto"), self._about["moto"]
+        about = self._kept.get("about") if isinstance(self._kept, dict) else None
+        was, now = about.get("moto") if isinstance(about, dict) else None, self._about["moto"]
         moto = f" It was written with moto {was}, and this is {now}." if was not in (None, now) else ""
         return self._unusable(
             f"the file `state` in it is damaged ({type(error).__name__}: {error}).{moto}",

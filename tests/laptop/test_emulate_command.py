@@ -146,9 +146,8 @@ def test_a_state_survives(tmp_path: Path, how: str) -> None:
 def test_a_slow_writing_does_not_put_off_the_next_one(tmp_path: Path) -> None:
     """The file on its way is a FIFO: it opens once somebody reads, and then refuses fsync."""
     state, new = tmp_path / "state", tmp_path / "state" / "state.new"
-    state.mkdir()
-    os.mkfifo(new)
     emulator = EmulatorProcess(tmp_path, "--state", str(state))
+    os.mkfifo(new)  # at the start it would be refused
     emulator.put("kept")
     time.sleep(SLOW_SECONDS)  # how long this writing takes
     reader = os.open(new, os.O_RDONLY | os.O_NONBLOCK)

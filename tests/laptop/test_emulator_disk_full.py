@@ -120,8 +120,11 @@ def test_a_state_that_has_no_room_is_told_and_the_former_one_stays(disk: Path, t
     logs.create_log_stream(logGroupName="g", logStreamName="s")
     events = [{"timestamp": int(time.time() * 1000), "message": os.urandom(50_000).hex()} for _ in range(2)]
     logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
-    emulator.close()
-    assert "The state cannot be written" in (outside / "emulator.log").read_text()
+    emulator.close(code=1)
+    assert "The state cannot be written" in emulator.log
+    assert f"longshore: --state {disk / 'state'}: the state could not be written at the end" in emulator.log
+    assert "Make room" in emulator.log
+    assert not list(outside.glob("longshore-emulators-*/*")), "all else is done"
     (disk / "filler").unlink()
     emulator = EmulatorProcess(outside, "--state", str(disk / "state"))
     assert emulator.get("one", "small") == b"x"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from longshore.emulator.same_user import SameUser, by_sock_diag, by_table
 from tests.support.emulator import ROLE, EmulatorProcess
-from tests.support.other_user import OTHER, as_other, needs_root
+from tests.support.other_user import OTHER, as_other, needs_root, started_as_other
 from tests.support.server import CHECKOUT, PATIENCE, environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who sends a request")
@@ -116,6 +117,33 @@ for number in range(50):
     as_other(send, emulator.address.rpartition(":")[2], str(program), ROLE)
     assert statuses(asked(emulator)) == ["403"] * len(REQUESTS)  # all that came before has been handled
     assert emulator.client("sagemaker").list_training_jobs(NameContains="evil")["TrainingJobSummaries"] == []
+
+
+@needs_root
+@pytest.mark.parametrize("sent", ["", "GET / HT"], ids=["nothing", "half a request"])
+def test_connections_of_another_user_do_not_keep_the_emulator_busy(
+    emulator: EmulatorProcess, sent: str
+) -> None:
+    connect = """
+import socket, sys
+port, sent = int(sys.argv[1]), sys.argv[2].encode()
+held = []
+for _ in range(300):
+    held.append(socket.create_connection(("127.0.0.1", port)))
+    try:
+        held[-1].sendall(sent)
+    except OSError:
+        pass  # it is closed already
+print("connected", flush=True)
+sys.stdin.read()
+"""
+    port = emulator.address.rpartition(":")[2]
+    with started_as_other(connect, port, sent) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        # Less than the time for which an admitted client's thread waits for the rest of its request.
+        assert requests.get(f"{emulator.address}/_longshore/emulator", timeout=PATIENCE).status_code == 200
+    assert statuses(asked(emulator)) == ["403"] * len(REQUESTS)
 
 
 def test_the_own_user_is_admitted_however_it_connects(emulator: EmulatorProcess) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.support import docker
 from tests.support.emulator import JOBS, ROLE, EmulatorProcess
 from tests.support.engines import left_behind
+from tests.support.hosting import Hosting
 from tests.support.jobs import archive, channel, train
 from tests.support.server import CHECKOUT, PATIENCE, environment
 
@@ -148,6 +149,30 @@ def test_a_container_starts_nothing_that_a_user_has_prepared(emulator: EmulatorP
     assert found[-1][0] == 200
     user.delete_endpoint_config(EndpointConfigName=name)
     user.delete_model(ModelName=name)
+
+
+def test_a_container_invokes_no_endpoint_of_programs_of_this_machine(
+    emulator: EmulatorProcess, name: str
+) -> None:
+    """An invocation starts the program of a serverless variant, and has others load models."""
+    hosting = Hosting(emulator)
+    serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    settings = {"VariantName": "v1", "ModelName": hosting.model(), "ServerlessConfig": serverless}
+    emulator.client("sagemaker").create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[settings]
+    )
+    endpoints = [hosting.create(name), hosting.endpoint()]
+    for endpoint in endpoints:
+        assert hosting.settled(endpoint)["EndpointStatus"] == "InService"
+    routes = ("invocations", "invocations-response-stream", "async-invocations")
+    paths = [f"/endpoints/{endpoint}/{route}" for endpoint in endpoints for route in routes]
+    found = answers(
+        emulator, name, *({"service": "sagemaker", "path": path, "body": "pid"} for path in paths)
+    )
+    for status, said in found:
+        assert status == 403 and "A container may not invoke endpoint" in said, found
+    for endpoint in endpoints:
+        hosting.delete(endpoint)
 
 
 def test_a_container_reaches_nothing_that_is_the_users(emulator: EmulatorProcess, name: str) -> None:

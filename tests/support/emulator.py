@@ -132,11 +132,11 @@ class EmulatorProcess:
         """POST to one of the emulator's own pages."""
         return requests.post(self.address + path, timeout=PATIENCE)
 
-    def close(self) -> None:
-        """SIGTERM, and away with it."""
+    def close(self, code: int = 0) -> None:
+        """SIGTERM, and away with it. code: the one it is to end with."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            assert self.process.wait(PATIENCE) == 0, self.log
+            assert self.process.wait(PATIENCE) == code, self.log
         finally:
             self.process.kill()
             self.running.discard(self.process)

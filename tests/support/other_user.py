@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,23 @@ def as_other(script: str, *arguments: str, before: tuple[str, ...] = ()) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@contextmanager
+def started_as_other(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A script of the standard library that runs meanwhile, with pipes as its stdin and stdout."""
+    with subprocess.Popen(
+        [_PYTHON, "-I", "-c", script, *arguments],
+        user=OTHER,
+        group=OTHER,
+        extra_groups=[],
+        cwd="/",
+        env={},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

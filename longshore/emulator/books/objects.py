@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from longshore.emulator import private
 from longshore.emulator.books.checksums import Checksum
+from longshore.errors import UserError
 
 _BLOCK = 1 << 20
 
@@ -48,13 +50,15 @@ class Shelf:
         self._garbage: list[Path] = []
         self._restored: list[Content] | None = []  # until match_to_restored()
         self._closed = False
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
         self.incoming = folder.with_name("incoming")  # uploads that are not yet an object's
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        private.make_subfolder(folder)
+        private.make_subfolder(self.incoming)
+        there = [_number(path) for path in folder.iterdir()]
         shutil.rmtree(self.incoming, ignore_errors=True)
-        self.incoming.mkdir(mode=0o700)
+        private.make_subfolder(self.incoming)
         self._instead = threading.local()
-        self._numbers = itertools.count(max((int(path.name) for path in folder.iterdir()), default=0) + 1)
+        self._numbers = itertools.count(max(there, default=0) + 1)
 
     def new(self) -> Content:
         """A content without bytes and, before its first write, without a file."""
@@ -156,6 +160,18 @@ class Shelf:
         """Nothing is removed from here on: at Python's exit objects are torn down that are to survive it."""
         with self._lock:
             self._closed = True
+
+
+def _number(path: Path) -> int:
+    """Return the number of a file of the folder. UserError if it is none of the emulator's."""
+    private.is_own_file(path)
+    if not (path.name.isascii() and path.name.isdecimal()):
+        raise UserError(
+            str(path),
+            "the emulator has made no such file, and it removes what it does not know from this folder.",
+            "Move it to another place.",
+        )
+    return int(path.name)
 
 
 class Content:
