@@ -1,5 +1,5 @@
 """What is put in the place of moto's own: the streams that FilterLogEvents looks at; which of IAM's policies
-are pickled; how SNS calls an HTTP address. For S3 see s3_patches.
+are pickled; how SNS calls an HTTP address; where the id of a request is written. For S3 see s3_patches.
 Whoever patches undoes it at the end: moto may serve others in this process.
 """
 
@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import logging
+import re
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,6 +19,8 @@ from longshore.emulator.books.patching import put
 
 _log = logging.getLogger("longshore.emulator")
 
+# What follows the start tag of an envelope's request id: end tags alone, in S3's errors also a HostId.
+_REST_OF_ENVELOPE = re.compile(r"[^<]*(</RequestId>\s*(?:<HostId>[^<]*</HostId>\s*)?(?:</\w+>\s*)+)")
 _DELIVERY_SECONDS = 15.0  # SNS's own, for an address that does not answer
 
 
@@ -38,6 +41,29 @@ def filter_by_prefix(undo: ExitStack) -> None:
         return str(known(response))
 
     put(undo, responses.LogsResponse, "filter_log_events", filter_log_events)
+
+
+def write_request_ids(undo: ExitStack) -> None:
+    """Until it is undone moto writes the id of a request into the envelope of an XML response alone. moto
+    itself replaces all between the first '<RequestId>' and the last end tag, in any data of any protocol.
+    """
+    from moto.core.responses import BaseResponse
+
+    known = BaseResponse._enrich_response
+
+    def enrich_response(headers: dict[str, Any], body: Any) -> tuple[dict[str, Any], Any]:
+        headers, _ = known(headers, "")
+        return headers, _with_request_id(body, headers["x-amzn-requestid"])
+
+    put(undo, BaseResponse, "_enrich_response", staticmethod(enrich_response))
+
+
+def _with_request_id(body: Any, request_id: str) -> Any:
+    if not isinstance(body, str) or not body.startswith("<"):
+        return body
+    before, tag, after = body.rpartition("<RequestId>")
+    rest = _REST_OF_ENVELOPE.fullmatch(after) if tag else None
+    return before + tag + request_id + rest[1] if rest else body
 
 
 def leave_out_aws_policies(undo: ExitStack) -> None:
