@@ -315,9 +315,51 @@ def test_logs_insights_queries(emulator: EmulatorProcess, name: str) -> None:
         logs.get_query_results(queryId="none")
 
 
-def test_a_policy_of_a_bucket_is_checked_when_it_is_put(emulator: EmulatorProcess, name: str) -> None:
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}
+NO_POLICIES = {
+    "no JSON": "no JSON",
+    "a text": '"x"',
+    "null": "null",
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "no statement": "{}",
+    "an empty list": {"Statement": []},
+    "a statement that is a number": {"Statement": [1]},
+    "a statement that is a text": {"Statement": "x"},
+    "no effect": {"Statement": [{**STATEMENT, "Effect": 2}]},
+    "an action that is a number": {"Statement": [{**STATEMENT, "Action": [1]}]},
+    "an empty resource": {"Statement": {**STATEMENT, "Resource": []}},
+    "two actions": {"Statement": {**STATEMENT, "NotAction": "s3:GetObject"}},
+    "a principal that is a name": {"Statement": {**STATEMENT, "Principal": "me"}},
+    "a principal that is a list": {"Statement": {**STATEMENT, "Principal": {"AWS": [{}]}}},
+    "a condition that is a text": {"Statement": {**STATEMENT, "Condition": {"StringEquals": "x"}}},
+    **{
+        f"no {name}": {"Statement": [{each: STATEMENT[each] for each in STATEMENT if each != name}]}
+        for name in STATEMENT
+    },
+}
+
+
+@pytest.mark.parametrize("what", NO_POLICIES)
+def test_a_policy_of_a_bucket_is_checked_when_it_is_put(
+    emulator: EmulatorProcess, name: str, what: str
+) -> None:
     emulator.put(name, key=b"1")
+    policy = NO_POLICIES[what]
+    document = policy if isinstance(policy, str) else json.dumps(policy)
     with pytest.raises(ClientError) as caught:
-        emulator.client("s3").put_bucket_policy(Bucket=name, Policy="no JSON")
+        emulator.client("s3").put_bucket_policy(Bucket=name, Policy=document)
     assert caught.value.response["Error"]["Code"] == "MalformedPolicy"
     assert emulator.get(name, "key") == b"1"
+
+
+def test_a_policy_of_a_bucket_may_have_any_text(emulator: EmulatorProcess, name: str) -> None:
+    emulator.put(name, key=b"1", **{"(a": b"2"})
+    denied = {**STATEMENT, "Effect": "Deny", "Resource": [f"arn:aws:s3:::{name}/(*", "[", "arn:?x"]}
+    principals: tuple[Any, ...] = ("*", {"AWS": ["123456789012", ROLE]}, {"Service": "s3.amazonaws.com"})
+    for principal in principals:
+        policy = {"Version": "2012-10-17", "Id": "i", "Statement": [{**denied, "Principal": principal}]}
+        emulator.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+        assert emulator.get(name, "key") == b"1"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            emulator.client("s3").get_object(Bucket=name, Key="(a")
