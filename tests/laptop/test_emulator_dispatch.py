@@ -222,6 +222,26 @@ def test_a_gzip_bomb_is_refused(emulator: EmulatorProcess) -> None:
     assert answer.status_code == 413
 
 
+PACKED = gzip.compress(b"Action=CreateTopic&Name=packed&Version=2010-03-31&Filler=" + bytes(range(256)))
+PACKED_FORMS = {**signed("sns"), "Content-Type": FORM, "Content-Encoding": "gzip"}
+
+
+@pytest.mark.parametrize(
+    "body", [PACKED[:-1], PACKED[:-8], PACKED[:-60], PACKED[:5], PACKED[:-8] + bytes(8), PACKED + b"x", b"x"]
+)
+def test_a_gzip_body_that_is_cut_off_or_damaged_is_refused(emulator: EmulatorProcess, body: bytes) -> None:
+    answer = requests.post(emulator.address, data=body, headers=PACKED_FORMS, timeout=PATIENCE)
+    assert answer.status_code == 400 and "<Code>SerializationException</Code>" in answer.text
+    topics = emulator.client("sns").list_topics()["Topics"]
+    assert not [each for each in topics if each["TopicArn"].endswith(":packed")]
+
+
+def test_a_gzip_body_of_several_members_is_read_to_its_end(emulator: EmulatorProcess) -> None:
+    body = gzip.compress(b"Action=CreateTopic&Version=2010-") + gzip.compress(b"03-31&Name=of-members")
+    answer = requests.post(emulator.address, data=body, headers=PACKED_FORMS, timeout=PATIENCE)
+    assert answer.status_code == 200 and ":of-members</TopicArn>" in answer.text
+
+
 def test_a_simulated_policy_allows_everything(emulator: EmulatorProcess) -> None:
     iam = emulator.client("iam")
     pages = iam.get_paginator("simulate_principal_policy").paginate(
@@ -289,6 +309,10 @@ def test_log_groups_by_pattern_and_page(emulator: EmulatorProcess) -> None:
     assert names(logGroupNamePattern="ern/b|no-pat") == ["/pattern/b", "no-pattern"]
     first = logs.list_log_groups(logGroupNamePattern="^/pattern", limit=2)
     assert names(logGroupNamePattern="^/pattern", nextToken=first["nextToken"]) == ["/pattern/c"]
+    for limit in ("x", 0, 1001, [1], True):
+        target = signed("logs", X_Amz_Target="Logs_20140328.ListLogGroups")
+        answer = ask(emulator, target, body={"limit": limit})
+        assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidParameterException")
 
 
 def test_logs_insights_queries(emulator: EmulatorProcess, name: str) -> None:

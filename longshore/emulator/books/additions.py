@@ -86,7 +86,9 @@ def _list_log_groups(undo: ExitStack) -> None:
 
     def list_log_groups(response: Any) -> str:
         pattern = response._get_param("logGroupNamePattern") or ""
-        limit = int(response._get_param("limit") or 50)
+        limit = response._get_param("limit", 50)
+        if type(limit) is not int or not 1 <= limit <= 1000:
+            raise AwsError("InvalidParameterException", "limit must be an integer between 1 and 1000.")
         after = response._get_param("nextToken") or ""
         parts = pattern.removeprefix("^").split("|")
         begins = pattern.startswith("^")
