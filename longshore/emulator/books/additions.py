@@ -14,6 +14,7 @@ from typing import Any
 from longshore.emulator.books.bucket_names import refuse_invalid_names
 from longshore.emulator.books.bucket_policies import check_policies
 from longshore.emulator.books.patching import put
+from longshore.emulator.books.s3_documents import read_empty_tags
 from longshore.emulator.books.sns_deliveries import check_address, deliver_over_http
 from longshore.emulator.faults import AwsError, not_implemented
 
@@ -216,6 +217,6 @@ _FOR: dict[str, tuple[Callable[[ExitStack], None], ...]] = {
     "applicationautoscaling": (_list_scaling_activities,),
     "logs": (_list_log_groups, _check_queries),
     "sns": (_restrict_subscriptions, deliver_over_http),
-    "s3": (_restrict_notifications, check_policies, refuse_invalid_names),
+    "s3": (_restrict_notifications, check_policies, read_empty_tags, refuse_invalid_names),
     "sts": (_name_the_callers_role,),
 }
