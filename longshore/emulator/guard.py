@@ -24,6 +24,7 @@ PAGES = "/_longshore/"
 # Set by the server: cheroot's request, and why its client is refused (None if it is not).
 REQUEST, REFUSAL = "longshore.request", "longshore.refusal"
 
+_DELIVERED = "HTTP_X_AMZ_SNS_MESSAGE_TYPE"  # a header of all that SNS delivers
 _JSON: tuple[Protocol, ...] = ("json", "rest-json", "rpc-v2-cbor")
 _BUCKET_HOST = re.compile(r"[a-z0-9.-]+\.localhost")
 _READ_MAX = 1 << 20  # bytes of a refused body: small ones are read, for the client to read the answer
@@ -75,6 +76,8 @@ class Guard:
         reason = environ[REFUSAL] or self._wrong_host(environ) or self._wrong_page(environ)
         if not self._has_pages and environ["PATH_INFO"].startswith(PAGES):
             reason = "The emulator's pages are its user's. Containers may not use them."
+        if _DELIVERED in environ:
+            reason = "What SNS delivers to a subscriber may not be a request to an emulator."
         if not reason:
             return None
         code = "AccessDeniedException" if protocol(environ) in _JSON else "AccessDenied"

@@ -37,6 +37,7 @@ _THREADS = 128  # requests that are answered at the same time; more wait
 _STOP_SECONDS = 5  # for requests that are being answered at the end
 _IDLE_SECONDS = 75  # until a kept connection without requests is closed
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
+_LENGTH = re.compile(rb"[0-9]{1,18}")  # int() also takes signs and underscores, and no more than 4300 digits
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
 LOOPBACK = "127.0.0.1"
 # Headers that decide who may send a request, and what it is.
@@ -195,12 +196,14 @@ class _Headers(dict[bytes, bytes]):
 
 
 class _HeaderReader(cheroot_server.HeaderReader):
-    """Refuses headers that two programs could read differently: cheroot takes the last of several, and WSGI
-    does not tell an underscore from a dash.
+    """Refuses headers that two programs could read differently: cheroot takes the last of several, and any
+    integer for a length, and WSGI does not tell an underscore from a dash.
     """
 
     def __call__(self, rfile: Any, hdict: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
         read: dict[bytes, bytes] = super().__call__(rfile, _Headers())
+        if not _LENGTH.fullmatch(read.get(b"Content-Length", b"0")):
+            raise ValueError("Malformed Content-Length header.")
         if hdict is None:
             return read
         hdict.update(read)

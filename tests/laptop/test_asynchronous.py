@@ -234,6 +234,7 @@ def test_each_kind_of_endpoint_refuses_the_other_kind_of_call(asynchronous: Asyn
     [
         ({"RequestTTLSeconds": 59}, "'requestTTLSeconds' failed to satisfy constraint"),
         ({"InvocationTimeoutSeconds": 3601}, "'invocationTimeoutSeconds' failed to satisfy constraint"),
+        ({"RequestTTLSeconds": "9" * 5000}, "which is no whole number"),
         ({"Filename": "a.b.c"}, "'filename' failed to satisfy constraint"),
         ({"S3OutputPathExtension": "s3://b"}, "'s3OutputPathExtension' failed to satisfy constraint"),
         ({"Body": b"x"}, "either an InputLocation or a Body"),

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
+from longshore.emulator.books.sns_deliveries import check_address
+from longshore.emulator.faults import AwsError
 from tests.laptop.test_asynchronous_notices import Subscriber
 from tests.support.emulator import EmulatorProcess
-from tests.support.server import free_port, wait_until
+from tests.support.server import PATIENCE, free_port, wait_until
 
 
 @pytest.fixture
@@ -42,6 +45,20 @@ def test_sns_delivers_what_a_client_publishes(emulator: EmulatorProcess, topic: 
         ("http", "no address", "InvalidParameter"),
         ("http", "http://127.0.0.1:{port}/_longshore/interrupt?job=a", "InvalidParameter"),
         ("https", "https://elsewhere.example:{port}/", "InvalidParameter"),
+        ("http", "http://127.0.0.1:0{port}/", "InvalidParameter"),
+        ("http", "http://[::ffff:127.0.0.1]:{port}/", "InvalidParameter"),
+        ("http", "http://127.0.0.1:{port}\\@elsewhere.example:80/x", "InvalidParameter"),
+        ("http", "http://127.0.0.1:{port}\\x@localhost:9/", "InvalidParameter"),
+        ("http", "http://localhost:{port}#@elsewhere.example:80/", "InvalidParameter"),
+        ("http", "http://user@elsewhere.example/", "InvalidParameter"),
+        ("http", "http://@elsewhere.example/", "InvalidParameter"),
+        ("http", "http://else\nwhere.example/", "InvalidParameter"),
+        ("http", "http://else where.example/", "InvalidParameter"),
+        ("http", " http://elsewhere.example/", "InvalidParameter"),
+        ("http", "http://[/", "InvalidParameter"),
+        ("http", "http://elsewhere.example:99999/", "InvalidParameter"),
+        ("http", "http:///x", "InvalidParameter"),
+        ("http", "file:///etc/passwd", "InvalidParameter"),
     ],
 )
 def test_subscriptions_that_sns_refuses(
@@ -52,6 +69,28 @@ def test_subscriptions_that_sns_refuses(
         sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint.format(port=port))
     assert caught.value.response["Error"]["Code"] == code
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://127.0.0.1/x", 80),
+        ("http://localhost", 80),
+        ("HTTP://localhost:/x", 80),
+        ("https://elsewhere.example/", 443),
+    ],
+)
+def test_the_default_port_may_be_the_emulators(url: str, port: int) -> None:
+    check_address(url, 4600)
+    with pytest.raises(AwsError, match="the emulator's own port"):
+        check_address(url, port)
+
+
+def test_a_delivery_is_no_request_to_an_emulator(emulator: EmulatorProcess, name: str) -> None:
+    headers = {"x-amz-sns-message-type": "Notification"}
+    answer = requests.put(f"{emulator.address}/{name}", headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 403 and "<Code>AccessDenied</Code>" in answer.text
+    assert name not in [each["Name"] for each in emulator.client("s3").list_buckets()["Buckets"]]
 
 
 def test_s3_notifies_queues_and_refuses_functions(emulator: EmulatorProcess, name: str) -> None:

@@ -222,6 +222,35 @@ def test_a_gzip_bomb_is_refused(emulator: EmulatorProcess) -> None:
     assert answer.status_code == 413
 
 
+PACKED = gzip.compress(b"Action=CreateTopic&Name=packed&Version=2010-03-31&Filler=" + bytes(range(256)))
+PACKED_FORMS = {**signed("sns"), "Content-Type": FORM, "Content-Encoding": "gzip"}
+
+
+NO_GZIP = {
+    "one byte short": PACKED[:-1],
+    "without its checksum": PACKED[:-8],
+    "without its end": PACKED[:-60],
+    "half a header": PACKED[:5],
+    "a wrong checksum": PACKED[:-8] + bytes(8),
+    "followed by something": PACKED + b"x",
+    "another format": b"x",
+}
+
+
+@pytest.mark.parametrize("what", NO_GZIP)
+def test_a_gzip_body_that_is_cut_off_or_damaged_is_refused(emulator: EmulatorProcess, what: str) -> None:
+    answer = requests.post(emulator.address, data=NO_GZIP[what], headers=PACKED_FORMS, timeout=PATIENCE)
+    assert answer.status_code == 400 and "<Code>SerializationException</Code>" in answer.text
+    topics = emulator.client("sns").list_topics()["Topics"]
+    assert not [each for each in topics if each["TopicArn"].endswith(":packed")]
+
+
+def test_a_gzip_body_of_several_members_is_read_to_its_end(emulator: EmulatorProcess) -> None:
+    body = gzip.compress(b"Action=CreateTopic&Version=2010-") + gzip.compress(b"03-31&Name=of-members")
+    answer = requests.post(emulator.address, data=body, headers=PACKED_FORMS, timeout=PATIENCE)
+    assert answer.status_code == 200 and ":of-members</TopicArn>" in answer.text
+
+
 def test_a_simulated_policy_allows_everything(emulator: EmulatorProcess) -> None:
     iam = emulator.client("iam")
     pages = iam.get_paginator("simulate_principal_policy").paginate(
@@ -289,6 +318,10 @@ def test_log_groups_by_pattern_and_page(emulator: EmulatorProcess) -> None:
     assert names(logGroupNamePattern="ern/b|no-pat") == ["/pattern/b", "no-pattern"]
     first = logs.list_log_groups(logGroupNamePattern="^/pattern", limit=2)
     assert names(logGroupNamePattern="^/pattern", nextToken=first["nextToken"]) == ["/pattern/c"]
+    for limit in ("x", 0, 1001, [1], True):
+        target = signed("logs", X_Amz_Target="Logs_20140328.ListLogGroups")
+        answer = ask(emulator, target, body={"limit": limit})
+        assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidParameterException")
 
 
 def test_logs_insights_queries(emulator: EmulatorProcess, name: str) -> None:
@@ -315,9 +348,51 @@ def test_logs_insights_queries(emulator: EmulatorProcess, name: str) -> None:
         logs.get_query_results(queryId="none")
 
 
-def test_a_policy_of_a_bucket_is_checked_when_it_is_put(emulator: EmulatorProcess, name: str) -> None:
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}
+NO_POLICIES = {
+    "no JSON": "no JSON",
+    "a text": '"x"',
+    "null": "null",
+    "deep": "[" * 100_000,
+    "a list": "[]",
+    "no statement": "{}",
+    "an empty list": {"Statement": []},
+    "a statement that is a number": {"Statement": [1]},
+    "a statement that is a text": {"Statement": "x"},
+    "no effect": {"Statement": [{**STATEMENT, "Effect": 2}]},
+    "an action that is a number": {"Statement": [{**STATEMENT, "Action": [1]}]},
+    "an empty resource": {"Statement": {**STATEMENT, "Resource": []}},
+    "two actions": {"Statement": {**STATEMENT, "NotAction": "s3:GetObject"}},
+    "a principal that is a name": {"Statement": {**STATEMENT, "Principal": "me"}},
+    "a principal that is a list": {"Statement": {**STATEMENT, "Principal": {"AWS": [{}]}}},
+    "a condition that is a text": {"Statement": {**STATEMENT, "Condition": {"StringEquals": "x"}}},
+    **{
+        f"no {name}": {"Statement": [{each: STATEMENT[each] for each in STATEMENT if each != name}]}
+        for name in STATEMENT
+    },
+}
+
+
+@pytest.mark.parametrize("what", NO_POLICIES)
+def test_a_policy_of_a_bucket_is_checked_when_it_is_put(
+    emulator: EmulatorProcess, name: str, what: str
+) -> None:
     emulator.put(name, key=b"1")
+    policy = NO_POLICIES[what]
+    document = policy if isinstance(policy, str) else json.dumps(policy)
     with pytest.raises(ClientError) as caught:
-        emulator.client("s3").put_bucket_policy(Bucket=name, Policy="no JSON")
+        emulator.client("s3").put_bucket_policy(Bucket=name, Policy=document)
     assert caught.value.response["Error"]["Code"] == "MalformedPolicy"
     assert emulator.get(name, "key") == b"1"
+
+
+def test_a_policy_of_a_bucket_may_have_any_text(emulator: EmulatorProcess, name: str) -> None:
+    emulator.put(name, key=b"1", **{"(a": b"2"})
+    denied = {**STATEMENT, "Effect": "Deny", "Resource": [f"arn:aws:s3:::{name}/(*", "[", "arn:?x"]}
+    principals: tuple[Any, ...] = ("*", {"AWS": ["123456789012", ROLE]}, {"Service": "s3.amazonaws.com"})
+    for principal in principals:
+        policy = {"Version": "2012-10-17", "Id": "i", "Statement": [{**denied, "Principal": principal}]}
+        emulator.client("s3").put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+        assert emulator.get(name, "key") == b"1"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            emulator.client("s3").get_object(Bucket=name, Key="(a")

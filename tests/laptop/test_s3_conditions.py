@@ -220,6 +220,9 @@ def test_gets_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
         assert call(**key, IfMatch=head["ETag"], Range="bytes=1-2")["ContentLength"] == 2
 
 
+MANY_DIGITS = "9" * 5000
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "expected", "of"),
     [
@@ -233,6 +236,11 @@ def test_gets_are_conditional(emulator: EmulatorProcess, bucket: str) -> None:
         ("lines=0-1", 200, BODY, None),
         ("bytes=10-", 416, None, None),
         ("bytes=-0", 416, None, None),
+        (f"bytes={MANY_DIGITS}-", 416, None, None),
+        (f"bytes={MANY_DIGITS}-{MANY_DIGITS}", 416, None, None),
+        (f"bytes=-{MANY_DIGITS}", 206, BODY, "bytes 0-9/10"),
+        (f"bytes=8-{MANY_DIGITS}", 206, b"89", "bytes 8-9/10"),
+        (f"bytes={'0' * 5000}8-9", 206, b"89", "bytes 8-9/10"),
     ],
 )
 def test_ranges(
@@ -262,6 +270,15 @@ def test_parts_of_an_object_are_read(emulator: EmulatorProcess, bucket: str) -> 
     assert refusal(s3.get_object, **key, PartNumber=3) == (416, "InvalidPartNumber")
     assert refusal(s3.get_object, **key, PartNumber=1, Range="bytes=0-1") == (400, "InvalidRequest")
     assert s3.get_object(Bucket=bucket, Key="key", PartNumber=1)["Body"].read() == BODY
+
+
+@pytest.mark.parametrize("number", ["0", "10001", "x", "-1", "", MANY_DIGITS])
+def test_a_number_of_a_part_that_none_has_is_refused(
+    emulator: EmulatorProcess, bucket: str, number: str
+) -> None:
+    url = emulator.client("s3").generate_presigned_url("get_object", {"Bucket": bucket, "Key": "key"})
+    answer = requests.get(f"{url}&partNumber={number}", timeout=PATIENCE)
+    assert answer.status_code == 400 and "<Code>InvalidArgument</Code>" in answer.text
 
 
 def test_response_headers_are_overridden(emulator: EmulatorProcess, bucket: str) -> None:

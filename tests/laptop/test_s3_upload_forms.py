@@ -174,6 +174,18 @@ def test_wrong_headers_of_a_body_are_refused(emulator: EmulatorProcess, bucket: 
     assert "refused" not in emulator.keys(bucket)
 
 
+@pytest.mark.parametrize("stated", ["-3", "+3", "0_3", "3,3", "x", "9" * 5000])
+def test_a_length_that_is_none_is_refused(emulator: EmulatorProcess, bucket: str, stated: str) -> None:
+    sent = upload_forms.request(
+        emulator.address, "PUT", f"/{bucket}/refused", {"Content-Length": stated}, b"abc"
+    )
+    assert upload_forms.send(emulator.address, sent).status == 400
+    headers, sent = encode(UNSIGNED, SMALL)
+    answer = put(emulator, f"/{bucket}/refused", headers | {"x-amz-decoded-content-length": stated}, sent)
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert "refused" not in emulator.keys(bucket)
+
+
 def test_a_length_is_needed_in_chunks(emulator: EmulatorProcess, bucket: str) -> None:
     headers, sent = encode(UNSIGNED, SMALL)
     del headers["x-amz-decoded-content-length"]

@@ -16,8 +16,9 @@ from typing import IO, Any, NamedTuple
 
 from longshore.emulator.books.dispatcher import Dispatcher, Operation
 from longshore.emulator.books.objects import Content, Shelf
-from longshore.emulator.books.patched import deliver_over_http, filter_by_prefix, leave_out_aws_policies
+from longshore.emulator.books.patched import filter_by_prefix, leave_out_aws_policies
 from longshore.emulator.books.s3_patches import keep_on
+from longshore.emulator.books.sns_deliveries import deliver_over_http
 from longshore.emulator.books.uploads import Uploads
 from longshore.emulator.faults import AwsError
 

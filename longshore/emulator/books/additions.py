@@ -10,11 +10,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from longshore.emulator.books.bucket_names import refuse_invalid_names
-from longshore.emulator.books.patched import deliver_over_http
+from longshore.emulator.books.bucket_policies import check_policies
 from longshore.emulator.books.patching import put
+from longshore.emulator.books.s3_documents import read_empty_tags
+from longshore.emulator.books.sns_deliveries import check_address, deliver_over_http
 from longshore.emulator.faults import AwsError, not_implemented
 
 ROLE = "longshore"  # a role that is there from the start
@@ -86,7 +87,9 @@ def _list_log_groups(undo: ExitStack) -> None:
 
     def list_log_groups(response: Any) -> str:
         pattern = response._get_param("logGroupNamePattern") or ""
-        limit = int(response._get_param("limit") or 50)
+        limit = response._get_param("limit", 50)
+        if type(limit) is not int or not 1 <= limit <= 1000:
+            raise AwsError("InvalidParameterException", "limit must be an integer between 1 and 1000.")
         after = response._get_param("nextToken") or ""
         parts = pattern.removeprefix("^").split("|")
         begins = pattern.startswith("^")
@@ -147,7 +150,7 @@ def _restrict_subscriptions(undo: ExitStack) -> None:
             known = ", ".join(_DELIVERING)
             raise not_implemented(f"The emulator delivers to {known} subscriptions, not to {protocol}.")
         if protocol != "sqs":
-            _check_address(str(response._get_param("Endpoint")), response.normalized_request.environ)
+            _check_subscriber(str(response._get_param("Endpoint")), response.normalized_request.environ)
         return subscribe(response)
 
     def checked_publish(response: Any) -> Any:
@@ -161,18 +164,10 @@ def _restrict_subscriptions(undo: ExitStack) -> None:
     put(undo, SNSResponse, "publish", checked_publish)
 
 
-def _check_address(endpoint: str, environ: dict[str, Any]) -> None:
+def _check_subscriber(endpoint: str, environ: dict[str, Any]) -> None:
     if not ip_address(environ["REMOTE_ADDR"]).is_loopback:
         raise AwsError("AuthorizationError", "A container may not subscribe an HTTP address.", 403)
-    try:
-        address = urlsplit(endpoint)
-        port = address.port
-    except ValueError:
-        address, port = urlsplit(""), None
-    if not address.hostname:
-        raise AwsError("InvalidParameter", f"Invalid parameter: Endpoint: {endpoint} is no URL.")
-    if port == int(environ["SERVER_PORT"]):  # a delivery would be a request of this user's
-        raise AwsError("InvalidParameter", "Invalid parameter: Endpoint: it has the emulator's own port.")
+    check_address(endpoint, int(environ["SERVER_PORT"]))
 
 
 def _restrict_notifications(undo: ExitStack) -> None:
@@ -196,22 +191,6 @@ def _restrict_notifications(undo: ExitStack) -> None:
         known(backend, bucket, configuration)
 
     put(undo, S3Backend, "put_bucket_notification_configuration", put_bucket_notification_configuration)
-
-
-def _refuse_policies_without_json(undo: ExitStack) -> None:
-    """Have S3 check policies when they are put. moto fails at every later request for the bucket."""
-    from moto.s3.models import S3Backend
-
-    known = S3Backend.put_bucket_policy
-
-    def put_bucket_policy(backend: Any, bucket: str, policy: bytes) -> None:
-        try:
-            json.loads(policy)
-        except ValueError:
-            raise AwsError("MalformedPolicy", "Policies must be valid JSON.") from None
-        known(backend, bucket, policy)
-
-    put(undo, S3Backend, "put_bucket_policy", put_bucket_policy)
 
 
 def _name_the_callers_role(undo: ExitStack) -> None:
@@ -238,6 +217,6 @@ _FOR: dict[str, tuple[Callable[[ExitStack], None], ...]] = {
     "applicationautoscaling": (_list_scaling_activities,),
     "logs": (_list_log_groups, _check_queries),
     "sns": (_restrict_subscriptions, deliver_over_http),
-    "s3": (_restrict_notifications, _refuse_policies_without_json, refuse_invalid_names),
+    "s3": (_restrict_notifications, check_policies, read_empty_tags, refuse_invalid_names),
     "sts": (_name_the_callers_role,),
 }

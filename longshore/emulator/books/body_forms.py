@@ -228,7 +228,7 @@ def _malformed_trailer(what: str) -> AwsError:
 
 def _length(environ: Mapping[str, Any], name: str) -> int:
     text = str(environ.get(name) or "0").strip()
-    if not (text.isascii() and text.isdigit()):
+    if not re.fullmatch("[0-9]{1,18}", text):
         header = name.removeprefix("HTTP_").replace("_", "-").lower()
         raise AwsError("InvalidArgument", f"{header} must be a number of bytes, not {text[:40]!r}.")
     return int(text)

@@ -18,6 +18,7 @@ from xml.parsers.expat import ExpatError
 
 from longshore.emulator.books import additions
 from longshore.emulator.books.moto_errors import usable_error
+from longshore.emulator.books.patched import write_request_ids
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.routing import OPERATION, REGION, Environ, Route, route
 from longshore.emulator.faults import AwsError, not_implemented, request_id
@@ -55,6 +56,7 @@ class Dispatcher:
         put(undo, werkzeug_app, "DISABLE_GLOBAL_CORS", True)
         _run_nothing(undo)
         _use_decision(undo)
+        write_request_ids(undo)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         try:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 100  # an object may be replaced while it is read
 _BLOCK = 1 << 18
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_MOST_DIGITS = 18  # of a position; int() takes no more than 4300
 _OVERRIDES = {
     "response-cache-control": "Cache-Control",
     "response-content-disposition": "Content-Disposition",
@@ -133,11 +134,12 @@ def _span(header: str, part: str | None, size: int, parts: list[int]) -> tuple[i
     asked = _RANGE.fullmatch(header.strip())
     if asked is None or asked[1] == asked[2] == "":
         return None
+    first, last = _position(asked[1]), _position(asked[2])
     if not asked[1]:
-        start, end = max(0, size - int(asked[2])), size
+        start, end = max(0, size - last), size
     else:
-        start, end = int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size)
-        if asked[2] and int(asked[2]) < start:
+        start, end = first, min(size, last + 1 if asked[2] else size)
+        if asked[2] and last < first:
             return None  # malformed: S3 ignores it
     if start >= end:
         raise AwsError(
@@ -150,8 +152,14 @@ def _span(header: str, part: str | None, size: int, parts: list[int]) -> tuple[i
     return start, end
 
 
+def _position(digits: str) -> int:
+    """Return a number of bytes; one that is larger than any object's size if it has too many digits."""
+    digits = digits.lstrip("0")
+    return int(digits or 0) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
+
+
 def _span_of_part(part: str, parts: list[int]) -> tuple[int, int]:
-    if not (part.isascii() and part.isdigit()) or int(part) < 1:
+    if not re.fullmatch("[0-9]{1,5}", part) or not 1 <= int(part) <= 10_000:
         raise AwsError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     number = int(part)
     if number > len(parts):

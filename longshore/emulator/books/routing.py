@@ -6,6 +6,7 @@ Action in the query overrides X-Amz-Target. So moto gets a request that can be r
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zlib
@@ -130,13 +131,12 @@ def _action(form: bytes) -> str:
 
 def _read(environ: Environ) -> bytes:
     body = read_limited(environ, _LARGEST_BODY)
-    if body is not None and environ.get("HTTP_CONTENT_ENCODING", "") == "gzip":
-        unpacking = zlib.decompressobj(wbits=31)
+    if body is not None and environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() == "gzip":
         try:
-            body = unpacking.decompress(body, _LARGEST_BODY)
-        except zlib.error as error:
+            body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(_LARGEST_BODY + 1)
+        except (OSError, EOFError, zlib.error) as error:
             raise AwsError("SerializationException", f"The body is not gzip: {error}") from None
-        body = None if unpacking.unconsumed_tail else body
+        body = body if len(body) <= _LARGEST_BODY else None
     if body is None:
         raise AwsError("RequestEntityTooLarge", f"The body is larger than {_LARGEST_BODY} bytes.", 413)
     return body

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from longshore.emulator.books import body_forms, checksums, forms, s3_requests
+from longshore.emulator.books import body_forms, checksums, forms, s3_documents, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
 from longshore.emulator.error_responses import refuse as refuse_in_protocol
@@ -43,6 +43,7 @@ class Uploads:
             if request is None:
                 return self._application(environ, start_response)  # type: ignore[no-any-return]
             asked = s3_requests.for_moto(environ, request)
+            s3_documents.check_canned_acl(asked.get("HTTP_X_AMZ_ACL"))
             if _stores_content(request, asked):
                 _check_part(request)
                 return self._upload(asked, start_response)
@@ -51,6 +52,8 @@ class Uploads:
                 return self._upload_form(asked, start_response)
             if body_forms.has_body(asked) and request.method not in ("GET", "HEAD"):
                 asked = _with_document(asked, request)
+            else:
+                s3_documents.check_document(request, b"")
             return self._store(asked, start_response)
         except AwsError as error:
             return refuse(error, environ, start_response)
@@ -130,6 +133,7 @@ def _with_document(asked: dict[str, Any], request: S3Request) -> dict[str, Any]:
     is_unknown = request.is_about_content and "uploadId" not in request.query  # moto's error says more
     if body.getvalue().strip() and not is_unknown and not _NO_XML & request.query.keys():
         _check_xml(body.getvalue())
+    s3_documents.check_document(request, body.getvalue())
     return {**body_forms.decoded(asked, received), **of_object, "wsgi.input": body}
 
 

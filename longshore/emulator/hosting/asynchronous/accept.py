@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -84,10 +85,10 @@ def _headers(environ: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             continue
         if shape.type_name != "integer":
             yield name, value
-        elif value.isdecimal():
+        elif re.fullmatch("[0-9]{1,18}", value):
             yield name, int(value)
         else:
-            raise AwsError("ValidationException", f"{name} is {value!r}, which is no whole number.")
+            raise AwsError("ValidationException", f"{name} is {value[:40]!r}, which is no whole number.")
 
 
 def _invocation(name: str, request: dict[str, Any], output: Mapping[str, Any]) -> Record:

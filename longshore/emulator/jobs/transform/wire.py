@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 _BLOCK = 1 << 16
 _LINE_MAX = 1 << 16
+_LENGTH_DIGITS = 18
 _HEADERS_MAX = 200
 
 Address = tuple[str, int]
@@ -108,6 +109,8 @@ class Connection:
                 continue
             value = value.lower()
             if name == b"content-length" and value.isdigit():
+                if len(value) > _LENGTH_DIGITS:
+                    raise Malformed("a Content-Length that no body has")
                 length = int(value)
             elif name == b"transfer-encoding":
                 chunked = value == b"chunked"
