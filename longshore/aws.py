@@ -6,8 +6,11 @@ from functools import cache
 from typing import Any
 
 from botocore.loaders import Loader
-from botocore.model import ServiceModel
+from botocore.model import ListShape, ServiceModel, Shape, StructureShape
 from botocore.session import Session
+from botocore.utils import parse_timestamp
+
+__all__ = ["ListShape", "Shape", "StructureShape", "parse_timestamp", "regions", "service_model"]
 
 
 @cache

@@ -63,7 +63,7 @@ def test_this_checkout_is_an_image(host_engine: HostEngine) -> None:
     assert host_engine.image(f"host:{CHECKOUT}").command == ("serve",)
 
 
-@pytest.mark.parametrize(("name", "said"), [("nothing-there", "no such file"), ("", "no folder with")])
+@pytest.mark.parametrize(("name", "said"), [("nothing-there", "no such file"), ("", "neither a folder with")])
 def test_a_path_with_nothing_to_run(host_engine: HostEngine, tmp_path: Path, name: str, said: str) -> None:
     for ask in (host_engine.image, lambda image: host_engine.start(Container(image))):
         with pytest.raises(UserError, match=said):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from botocore.utils import parse_timestamp
 from werkzeug.datastructures import Headers
 
+from longshore.aws import parse_timestamp
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_multipart import error
 

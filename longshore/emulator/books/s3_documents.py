@@ -8,9 +8,7 @@ from functools import cache
 from typing import Any
 from xml.etree import ElementTree
 
-from botocore.model import ListShape, Shape, StructureShape
-
-from longshore.aws import service_model
+from longshore.aws import ListShape, Shape, StructureShape, service_model
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import S3Request
 from longshore.emulator.faults import AwsError
