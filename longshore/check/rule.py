@@ -93,6 +93,7 @@ class Rule:
         title: The requirement.
         why: What happens if a container does not meet it.
         needs: 'http' if an address is enough, 'image' if a container must be started or inspected.
+        not_on_host: Why it does not apply to a checkout; empty if it does.
         alone: Whether the rule starts containers of its own, in parallel with other rules.
         control: Whether a failure is confirmed: the unchanged request must still be answered, and the rule
             must fail a second time. For rules that change one thing about the valid request.
@@ -104,6 +105,7 @@ class Rule:
     title: str
     why: str
     needs: str
+    not_on_host: str
     alone: bool
     control: bool
     check: Callable[[Session], Outcome]
@@ -113,6 +115,11 @@ class Rule:
         """The rule's number in docs/contract.md."""
         return self.id.partition("-")[0]
 
+
+# Why a 5xx to what a caller sent is worth a rule, though SageMaker does not fail on it.
+MODEL_ERROR = (
+    "The caller gets a failure of the model without a reason, and it counts in the metrics (ModelError, 5xx)."
+)
 
 ALL: dict[str, Rule] = {}  # by id, in the order in which they run
 
@@ -125,6 +132,7 @@ def rule(
     why: str,
     *,
     needs: str = "http",
+    not_on_host: str = "",
     alone: bool = False,
     control: bool = False,
 ) -> Callable[[Callable[[Session], Outcome]], Callable[[Session], Outcome]]:
@@ -133,7 +141,7 @@ def rule(
     def add(check: Callable[[Session], Outcome]) -> Callable[[Session], Outcome]:
         if id in ALL:
             raise ValueError(f"two rules are called {id}")
-        ALL[id] = Rule(id, severity, group, title, why, needs, alone, control, check)
+        ALL[id] = Rule(id, severity, group, title, why, needs, not_on_host, alone, control, check)
         return check
 
     return add

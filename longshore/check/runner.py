@@ -11,7 +11,7 @@ from itertools import groupby
 
 from longshore.check.exchange import LATE
 from longshore.check.machine import overload
-from longshore.check.rule import NotTried, Outcome, Rule, Severity, Status, failed, not_tried
+from longshore.check.rule import NotTried, Outcome, Rule, Severity, Status, failed, not_applicable, not_tried
 from longshore.check.served import NO_200, NotReady
 from longshore.check.session import Session
 from longshore.errors import UserError
@@ -108,6 +108,8 @@ def _once(session: Session, rule: Rule) -> Outcome:
     try:
         if rule.needs == "image" and session.engine_or_none is None:
             raise NotTried("needs an image or a path")
+        if rule.not_on_host and session.on_host:
+            return not_applicable(rule.not_on_host)
         outcome = rule.check(session)
     except (NotTried, UserError) as why_not:
         outcome = not_tried(str(why_not))

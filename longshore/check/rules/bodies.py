@@ -8,15 +8,12 @@ from longshore import limits
 from longshore.check import payloads
 from longshore.check.body_limit import takes, valid_or_guess
 from longshore.check.exchange import size_of
-from longshore.check.rule import Group, Outcome, Severity, failed, passed, rule
+from longshore.check.rule import MODEL_ERROR, Group, Outcome, Severity, failed, passed, rule
 from longshore.check.session import Session
 
 # docs/model.md: a ValueError is a 4xx with its text, any other exception a 500.
 _OWN = 'In decode or predict: raise ValueError("Send rows of four numbers."). That is a 4xx with this text.'
 _OTHER = "Catch what reading the body raises, and answer 400 with what to send instead."
-_WHY = (
-    "The caller gets a failure of the model without a reason, and it counts in the metrics (ModelError, 5xx)."
-)
 
 
 def _remedy(session: Session) -> str:
@@ -83,7 +80,7 @@ def chunked(session: Session) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "An empty body gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def empty(session: Session) -> Outcome:
@@ -109,7 +106,7 @@ def _malformed(session: Session, *types: str) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "Malformed CSV gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def malformed_csv(session: Session) -> Outcome:
@@ -121,7 +118,7 @@ def malformed_csv(session: Session) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "Malformed JSON gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def malformed_json(session: Session) -> Outcome:
@@ -133,7 +130,7 @@ def malformed_json(session: Session) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "Malformed bodies of other types get a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def malformed_binary(session: Session) -> Outcome:
@@ -146,7 +143,7 @@ def malformed_binary(session: Session) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "Half of the valid payload gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def truncated(session: Session) -> Outcome:

@@ -12,7 +12,6 @@ from longshore.check.rule import (
     Outcome,
     Severity,
     failed,
-    not_applicable,
     not_tried,
     passed,
     rule,
@@ -100,10 +99,9 @@ def root(session: Session) -> Outcome:
     "Serverless endpoints run the image as a user who owns no files.",
     needs="image",
     alone=True,
+    not_on_host="a checkout's files get their modes in the image",
 )
 def readable(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout's files get their modes in the image")
     not_there = [word for path in _NOT_THE_PROGRAM for word in ("-path", path, "-prune", "-o")]
     look = ("/", "-xdev", *not_there, "-type", "f", "!", "-perm", "-o=r", "-print")
     try:
@@ -149,10 +147,9 @@ def no_credentials(session: Session) -> Outcome:
     "The image has the label accept-bind-to-port",
     "Endpoints with several containers require it.",
     needs="image",
+    not_on_host="a checkout has no labels",
 )
 def label(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no labels")
     value = session.image().labels.get(BIND_TO_PORT)
     shown = f"{BIND_TO_PORT}={value}" if value is not None else "it has no such label"
     if value == "true":
@@ -167,15 +164,12 @@ def label(session: Session) -> Outcome:
     "The image is at most 10 GB",
     "Serverless endpoints accept no larger image, and every endpoint waits for its download.",
     needs="image",
+    not_on_host="a checkout has no size",
 )
 def size(session: Session) -> Outcome:
     found = session.image().size
     if found is None:
-        return (
-            not_applicable("a checkout has no size")
-            if session.on_host
-            else not_tried("its size is not known")
-        )
+        return not_tried("its size is not known")
     if found > session.options.image_bytes:
         return failed(size_of(found), "Use a multi-stage build to leave out what only the build needs.")
     return passed(size_of(found))
@@ -188,10 +182,9 @@ def size(session: Session) -> Outcome:
     "The image is for Linux on a processor SageMaker has",
     "Otherwise it exits at once: exec format error.",
     needs="image",
+    not_on_host="a checkout has no platform",
 )
 def linux(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no platform")
     system, architecture = session.image().operating_system, session.image().architecture
     shown = f"{system}/{architecture}"
     if system == "linux" and architecture in ("amd64", "arm64"):
@@ -206,10 +199,9 @@ def linux(session: Session) -> Outcome:
     "The image is for amd64",
     "Only Graviton instances run arm64. An image built on a Mac without --platform is for arm64.",
     needs="image",
+    not_on_host="a checkout has no platform",
 )
 def amd64(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no platform")
     architecture = session.image().architecture
     if architecture == "amd64":
         return passed(architecture)
@@ -223,10 +215,9 @@ def amd64(session: Session) -> Outcome:
     "The image is one manifest, not an index with attestations",
     "SageMaker refuses an OCI index as an unsupported manifest media type.",
     needs="image",
+    not_on_host="a checkout has no manifest",
 )
 def manifest(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no manifest")
     found = session.image().manifest
     if found is None:
         return not_tried(_UNKNOWN_MANIFEST)
@@ -242,10 +233,9 @@ def manifest(session: Session) -> Outcome:
     "A push of the image sends a Docker manifest (schema 2)",
     "CreateModel refuses a single OCI manifest as an unsupported manifest media type.",
     needs="image",
+    not_on_host="a checkout has no manifest",
 )
 def docker_manifest(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no manifest")
     found = session.image().manifest
     if found is None:
         return not_tried(_UNKNOWN_MANIFEST)
@@ -267,10 +257,9 @@ def docker_manifest(session: Session) -> Outcome:
     "The image's name has at most 255 characters",
     "CreateModel refuses a longer URI, and the registry's name is added in front.",
     needs="image",
+    not_on_host="a checkout has no image name",
 )
 def name(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no image name")
     if len(session.name) > limits.IMAGE_URI_MAX:
         return failed(f"{len(session.name)} characters", "Shorten the repository's name or the tag.")
     return passed(f"{len(session.name)} characters")

@@ -8,6 +8,7 @@ from longshore.check import payloads
 from longshore.check.exchange import Exchange
 from longshore.check.payloads import Payload
 from longshore.check.rule import (
+    MODEL_ERROR,
     Group,
     NotTried,
     Outcome,
@@ -21,9 +22,6 @@ from longshore.check.rule import (
 from longshore.check.session import NO_MODEL, Session
 
 _AT_ONCE = 32
-_WHY = (
-    "The caller gets a failure of the model without a reason, and it counts in the metrics (ModelError, 5xx)."
-)
 
 
 @rule(
@@ -155,7 +153,7 @@ def _no_failure(answer: Exchange, remedy: str) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "An unknown Accept gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def unknown_accept(session: Session) -> Outcome:
@@ -171,7 +169,7 @@ def unknown_accept(session: Session) -> Outcome:
     Severity.WARNING,
     Group.REQUESTS,
     "An unknown Content-Type gets a 4xx, or an answer",
-    _WHY,
+    MODEL_ERROR,
     control=True,
 )
 def unknown_type(session: Session) -> Outcome:

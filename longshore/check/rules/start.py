@@ -175,10 +175,9 @@ def _on_second_port(session: Session) -> str | None:
     "SageMaker relies on the label: an endpoint with several containers never becomes healthy.",
     needs="image",
     alone=True,
+    not_on_host="a checkout has no labels",
 )
 def label_is_true(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no labels")
     if session.image().labels.get(BIND_TO_PORT) != "true":
         return not_applicable("the image has no such label")
     wrong = _on_second_port(session)

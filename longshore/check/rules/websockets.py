@@ -79,10 +79,9 @@ def pong(session: Session) -> Outcome:
     "A container that accepts WebSockets has the label bidirectional-streaming",
     "Without the label SageMaker opens none.",
     needs="image",
+    not_on_host="a checkout has no labels",
 )
 def label(session: Session) -> Outcome:
-    if session.on_host:
-        return not_applicable("a checkout has no labels")
     if not _opened(session).accepted:
         return not_applicable(_NONE)
     if _labelled(session):
