@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
+from longshore.emulator.faults import AwsError
+
 Protocol = Literal["query", "ec2", "json", "rest-json", "rest-xml", "s3", "rpc-v2-cbor"]
 
 # The region is missing in signatures for several regions (SigV4a).
 _SCOPE = re.compile(r"Credential=[^,\s]*?/\d{8}/(?:([^/,\s]+)/)?([^/,\s]+)/aws4_request")
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
 # Signing names. Of all services in botocore, s3control aside, only these use XML over REST.
 _REST_XML = ("cloudfront", "route53")
 # Requests without a signature that are not S3's: the emulator's pages and SageMaker's endpoints.
@@ -26,9 +28,15 @@ def signing_name(environ: Mapping[str, Any]) -> str:
     return _scope(environ)[1]
 
 
-def signing_region(environ: Mapping[str, Any]) -> str:
-    """Return the region of the credential scope; "" if there is none."""
-    return _scope(environ)[0]
+def check_region(environ: Mapping[str, Any], region: str) -> None:
+    """Raise AwsError if the credential scope has another Region than the emulator's."""
+    asked = _scope(environ)[0]
+    if asked not in ("", region):
+        raise AwsError(
+            "ValidationException",
+            f"The request is for the Region {asked}, and this emulator has {region} alone: set the client's "
+            f"Region to {region}, or start the emulator with --region {asked}.",
+        )
 
 
 def _scope(environ: Mapping[str, Any]) -> tuple[str, str]:
@@ -59,6 +67,6 @@ def protocol(environ: Mapping[str, Any]) -> Protocol:
 
 
 def _is_query(environ: Mapping[str, Any]) -> bool:
-    if str(environ.get("CONTENT_TYPE", "")).startswith(_FORM):
+    if str(environ.get("CONTENT_TYPE", "")).startswith(FORM):
         return bool(environ["REQUEST_METHOD"] == "POST")
     return "Action=" in str(environ.get("QUERY_STRING", ""))

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from longshore.emulator.faults import AwsError
-
 BLOCK = 1 << 18
 
 
@@ -31,10 +29,7 @@ def read_limited(environ: Mapping[str, Any], limit: int) -> bytes | None:
     blocks: list[bytes] = []
     size = 0
     while left is None or left > 0:
-        try:
-            block = stream.read(BLOCK if left is None else min(BLOCK, left))
-        except ValueError as error:  # what cheroot raises for chunks that are none
-            raise AwsError("SerializationException", f"The body's chunks are malformed: {error}") from None
+        block = stream.read(BLOCK if left is None else min(BLOCK, left))
         if not block:
             break
         left = None if left is None else left - len(block)

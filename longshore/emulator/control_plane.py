@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple, NoReturn
 
+from longshore.emulator import json_protocol
 from longshore.emulator.faults import AwsError, not_implemented
 from longshore.emulator.operations import TABLE, trial_metrics
 from longshore.emulator.operations.base import Handler
@@ -59,12 +59,7 @@ def parse_request(operation: Operation, body: bytes) -> dict[str, Any]:
     Raises:
         AwsError: If the body is not a JSON object, or is not what the operation takes.
     """
-    try:
-        request = json.loads(body or b"{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
-    if not isinstance(request, dict):
-        raise AwsError("SerializationException", "The body is not a JSON object.")
+    request = json_protocol.parse(body, _refuse_constant)
     _check_depth(request)
     return validate(operation.name, request, operation.service)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -64,11 +63,9 @@ def _serialize(error: AwsError, asked: Protocol, content_type: str, request_id: 
     if asked == "rpc-v2-cbor":
         return "application/cbor", _cbor({"__type": error.code, "message": error.message})
     if asked in ("json", "rest-json"):
-        # Clients look for either spelling of 'message'.
-        members = {"__type": error.code, "message": error.message, "Message": error.message, **error.details}
         same = _JSON.match(content_type)
         default = "application/x-amz-json-1.1" if asked == "json" else "application/json"
-        return same[0] if same else default, json.dumps(members).encode()
+        return same[0] if same else default, error.body()
     inner = _elements({"Code": error.code, "Message": error.message})
     if asked == "s3":
         details = _elements({**error.details, "RequestId": request_id})

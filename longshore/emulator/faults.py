@@ -6,7 +6,6 @@ import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
-from xml.sax.saxutils import escape
 
 _STATUS_TEXT = {
     400: "Bad Request",
@@ -64,10 +63,6 @@ class AwsError(Exception):
         members = {"__type": self.code, "message": self.message, "Message": self.message, **self.details}
         return json.dumps(members).encode()
 
-    def xml(self) -> bytes:
-        """As S3 has it."""
-        return f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>".encode()
-
 
 def not_found(kind: str, name: str) -> AwsError:
     """What Describe, Update and Delete answer for a name that is not there."""
@@ -77,15 +72,6 @@ def not_found(kind: str, name: str) -> AwsError:
 def not_implemented(message: str) -> AwsError:
     """Return the error for operations that the emulator lacks. No AWS client retries status 501."""
     return AwsError("NotImplemented", message, 501)
-
-
-def wrong_region(asked: str, region: str) -> AwsError:
-    """Return the error for a request that is signed for another Region than the emulator's."""
-    return AwsError(
-        "ValidationException",
-        f"The request is for the Region {asked}, and this emulator has {region} alone: set the client's "
-        f"Region to {region}, or start the emulator with --region {asked}.",
-    )
 
 
 def request_id() -> Iterable[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import re
 import socket
@@ -14,12 +13,12 @@ from typing import Any
 from cheroot import server as cheroot_server
 from cheroot import wsgi
 
-from longshore.emulator import control_plane, runtime
-from longshore.emulator.aws_protocols import signing_name
+from longshore.emulator import control_plane, json_protocol, runtime
+from longshore.emulator.aws_protocols import check_region, signing_name
 from longshore.emulator.bodies import read_body
 from longshore.emulator.books.downloads import Downloads
 from longshore.emulator.error_responses import refuse
-from longshore.emulator.faults import AwsError, request_id, wrong_region
+from longshore.emulator.faults import AwsError
 from longshore.emulator.guard import REFUSAL, REQUEST
 from longshore.emulator.host_programs import refuse_endpoint_of_host_programs, refuse_host_programs
 from longshore.emulator.platform import Platform
@@ -36,7 +35,6 @@ Page = Callable[[Platform, Environ, StartResponse], Iterable[bytes]]
 _THREADS = 128  # requests that are answered at the same time; more wait
 _STOP_SECONDS = 5  # for requests that are being answered at the end
 _IDLE_SECONDS = 75  # until a kept connection without requests is closed
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _LENGTH = re.compile(rb"[0-9]{1,18}")  # int() also takes signs and underscores, and no more than 4300 digits
 _ENDPOINT = re.compile(r"/endpoints/([^/]+)/(.+)")
 LOOPBACK = "127.0.0.1"
@@ -67,14 +65,13 @@ class Front:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = signing_name(environ)
         try:
             if service in ("", "sagemaker"):
                 called = _ENDPOINT.fullmatch(path)
                 posts = environ["REQUEST_METHOD"] == "POST"
                 if called and posts and called[2] in runtime.ROUTES:
-                    self._check_region(scope)
+                    check_region(environ, self._platform.region)
                     if self._for_containers:
                         refuse_endpoint_of_host_programs(self._platform, called[1])
                     return runtime.answer(called[2], self._platform, called[1], environ, start_response)
@@ -85,7 +82,7 @@ class Front:
                 target = environ.get("HTTP_X_AMZ_TARGET", "")
                 operation = control_plane.find_operation(service, environ["REQUEST_METHOD"], path, target)
                 if operation is not None:
-                    self._check_region(scope)
+                    check_region(environ, self._platform.region)
                     return self._control(operation, environ, start_response)
             # What AWS clients send to '/' is signed, or no GET.
             page = None if service else self._pages.get(path)
@@ -116,20 +113,13 @@ class Front:
         request = control_plane.parse_request(operation, read_body(environ))
         if self._for_containers:
             refuse_host_programs(self._platform, operation.name, request)
-        payload = json.dumps(operation.handler(self._platform, request)).encode()
-        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(payload)))]
-        start_response("200 OK", [*headers, *request_id()])
-        return [payload]
+        return json_protocol.respond(operation.handler(self._platform, request), start_response)
 
     def _ask_moto(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._moto(environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             self._platform.books.changed()
         return answer
-
-    def _check_region(self, scope: re.Match[str] | None) -> None:
-        if scope is not None and scope[1] != self._platform.region:
-            raise wrong_region(scope[1], self._platform.region)
 
 
 class Server(wsgi.Server):

@@ -101,7 +101,7 @@ class State:
         self._thread.start()
 
     def save(self, books: Books, records: Records) -> str | None:
-        """Write it now; a failure is told in the log, and tried again.
+        """Write the state now. A failure is logged, and the write is retried.
 
         Returns:
             Why it could not be written; None if it was.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -65,6 +65,12 @@ def shape_members(shape: str) -> frozenset[str]:
     """The names that one of SageMaker's structures may hold."""
     found: Any = service_model("sagemaker").shape_for(shape)
     return frozenset(found.members)
+
+
+def only_members(shape: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one of SageMaker's structures may hold of a record."""
+    names = shape_members(shape)
+    return {name: value for name, value in record.items() if name in names}
 
 
 def summary_members(operation: str) -> tuple[str, frozenset[str]]:

@@ -228,7 +228,7 @@ def test_a_web_socket_is_not_opened(held: EmulatorProcess, visit: Visit, site: i
 
 
 def test_a_document_of_s3_reaches_nothing_of_the_emulator(held: EmulatorProcess, visit: Visit) -> None:
-    """Whoever wrote it: a job, a container, or an archive that was unpacked."""
+    """The document may come from a job, a container or an unpacked archive."""
     target = {"X-Amz-Target": "SageMaker.CreateModel", "Content-Type": "application/x-amz-json-1.1"}
     invoke = {"Content-Type": "application/json"}
     script = f"""

@@ -195,7 +195,7 @@ def test_a_container_reaches_nothing_that_is_the_users(emulator: EmulatorProcess
 
 
 def test_processes_of_this_machine_are_not_containers(emulator: EmulatorProcess, name: str) -> None:
-    """Whoever runs them: their connections to the gateway come from its own address."""
+    """Their connections to the gateway come from its own address, whichever user runs them."""
     assert answers(emulator, name, IDENTITY)[0][0] == 200
     address = gateway(emulator)
     for source in (address.removeprefix("http://").partition(":")[0], "127.0.0.1", ""):

@@ -12,7 +12,7 @@ from longshore.emulator.faults import AwsError
 
 
 def check_policies(undo: ExitStack) -> None:
-    """Until it is undone PutBucketPolicy raises MalformedPolicy for what is no policy of a bucket."""
+    """Make PutBucketPolicy raise MalformedPolicy for invalid bucket policies, until it is undone."""
     from moto.iam.access_control import IAMPolicyStatement
     from moto.s3.models import S3Backend
 
@@ -32,7 +32,7 @@ def check_policies(undo: ExitStack) -> None:
 
 
 def check_policy(document: bytes) -> None:
-    """Raise AwsError if a document is no policy of a bucket, with S3's words where these are documented."""
+    """Raise AwsError if a document is not a valid bucket policy, with S3's documented messages."""
     try:
         policy = json.loads(document)
     except (ValueError, RecursionError):

@@ -7,7 +7,6 @@ containers with folders of the host, and others open connections.
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import sys
 import threading
@@ -16,12 +15,13 @@ from contextlib import ExitStack
 from typing import Any
 from xml.parsers.expat import ExpatError
 
+from longshore.emulator import json_protocol
 from longshore.emulator.books import additions
 from longshore.emulator.books.moto_errors import usable_error
 from longshore.emulator.books.patched import write_request_ids
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.routing import OPERATION, REGION, Environ, Route, route
-from longshore.emulator.faults import AwsError, not_implemented, request_id
+from longshore.emulator.faults import AwsError, not_implemented
 
 _log = logging.getLogger("longshore.emulator")
 
@@ -68,7 +68,8 @@ class Dispatcher:
 
     def _ask(self, asked: Route, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not asked.service.package:
-            return _answer(self._own[asked.name], asked.environ, start_response)
+            request = json_protocol.parse(asked.environ["wsgi.input"].read())
+            return json_protocol.respond(self._own[asked.name](request), start_response)
         started: list[Any] = []
 
         def keep(status: str, headers: list[tuple[str, str]], *_: object) -> None:
@@ -83,7 +84,6 @@ class Dispatcher:
                 raise
             raise _failure(asked.name, error) from error
         status, headers = started
-        headers = [each for each in headers if not each[0].lower().startswith("access-control-")]
         if int(status[:3]) < 400:
             start_response(status, headers)
             return body  # type: ignore[no-any-return]
@@ -113,14 +113,6 @@ class Dispatcher:
                 return
             self._logged.add(message)
         _log.warning("%s", message)
-
-
-def _answer(operation: Operation, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    request = json.loads(environ["wsgi.input"].read() or b"{}")
-    body = json.dumps(operation(request)).encode()
-    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
-    start_response("200 OK", [*headers, *request_id()])
-    return [body]
 
 
 def _run_nothing(undo: ExitStack) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from longshore.emulator.aws_protocols import Protocol, protocol
+from longshore.emulator.books.xml_documents import local_name
 from longshore.emulator.faults import AwsError, not_implemented
 
 _ROOTS: dict[Protocol, tuple[str, ...]] = {
@@ -52,8 +53,8 @@ def _from_xml(data: bytes) -> _Error | None:
         return None
     texts: dict[str, str] = {}
     for element in root.iter():
-        texts.setdefault(element.tag.rpartition("}")[2], element.text or "")
-    return _Error(root.tag.rpartition("}")[2], texts.get("Code", ""), texts.get("Message", ""))
+        texts.setdefault(local_name(element), element.text or "")
+    return _Error(local_name(root), texts.get("Code", ""), texts.get("Message", ""))
 
 
 def _from_json(data: bytes, headers: list[tuple[str, str]]) -> _Error | None:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from longshore.emulator.aws_protocols import signing_name, signing_region
+from longshore.emulator import json_protocol
+from longshore.emulator.aws_protocols import FORM, check_region, signing_name
 from longshore.emulator.bodies import read_limited
 from longshore.emulator.books.services import SERVICES, Service
-from longshore.emulator.faults import AwsError, not_implemented, wrong_region
+from longshore.emulator.faults import AwsError, not_implemented
 
 # The keys of environ under which moto finds the decision.
 OPERATION, REGION = "longshore.operation", "longshore.region"
 
-_FORM = "application/x-www-form-urlencoded"
 # What clients send to STS without a signature.
 _UNSIGNED_ACTIONS = ("AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
 _LARGEST_BODY = 32 << 20  # bytes, of all services but S3
@@ -51,6 +50,8 @@ def route(environ: Environ, region: str) -> Route:
         environ: The request. Its body is read, unless it is one for S3.
         region: The only region of the emulator.
     """
+    if is_for_s3(environ):
+        return _to_s3(environ)
     name = signing_name(environ)
     if not name and environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"):
         raise AwsError("AuthorizationHeaderMalformed", "The header Authorization has no credential scope.")
@@ -58,7 +59,7 @@ def route(environ: Environ, region: str) -> Route:
     if not name and target:
         name = _signing_name_of(target.partition(".")[0])
     body = None
-    if not name and is_form(environ):
+    if not name and _is_form(environ):
         body = _read(environ)
         if _action(body) not in _UNSIGNED_ACTIONS:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
@@ -74,15 +75,14 @@ def route(environ: Environ, region: str) -> Route:
     if environ.get("HTTP_SMITHY_PROTOCOL"):
         raise not_implemented("The emulator has no rpc-v2-cbor protocol: choose JSON or query in the client.")
     if name == "s3":
-        return Route(f"s3:{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", SERVICES["s3"], environ)
+        return _to_s3(environ)
     body = _read(environ) if body is None else body
     service, operation = _operation(name, environ, body)
     _check_operation(name, service, operation)
-    asked = signing_region(environ)
-    if service.regional and asked not in ("", region):
-        raise wrong_region(asked, region)
+    if service.regional:
+        check_region(environ, region)
     if "HTTP_X_AMZ_TARGET" in environ:
-        _check_json(body)
+        json_protocol.parse(body)
     return Route(f"{name}:{operation}", service, _canonical(environ, service, operation, region, body))
 
 
@@ -91,9 +91,22 @@ def _signing_name_of(prefix: str) -> str:
     return known[0] if known else prefix
 
 
-def is_form(environ: Mapping[str, Any]) -> bool:
+def is_for_s3(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request is for S3, and nothing in it names another service."""
+    others = ("HTTP_X_AMZ_TARGET", "HTTP_X_AMZ_ACCOUNT_ID", "HTTP_SMITHY_PROTOCOL")  # S3 Control's, too
+    if any(name in environ for name in others) or _is_form(environ):
+        return False
+    name = signing_name(environ)
+    return name == "s3" or (not name and not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"))
+
+
+def _to_s3(environ: Environ) -> Route:
+    return Route(f"s3:{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", SERVICES["s3"], environ)
+
+
+def _is_form(environ: Mapping[str, Any]) -> bool:
     """Return whether a request is a form for STS, or another service with such forms."""
-    is_form: bool = environ.get("CONTENT_TYPE", "").startswith(_FORM)
+    is_form: bool = environ.get("CONTENT_TYPE", "").startswith(FORM)
     return is_form and environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/"
 
 
@@ -140,15 +153,6 @@ def _read(environ: Environ) -> bytes:
     if body is None:
         raise AwsError("RequestEntityTooLarge", f"The body is larger than {_LARGEST_BODY} bytes.", 413)
     return body
-
-
-def _check_json(body: bytes) -> None:
-    try:
-        request = json.loads(body or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise AwsError("SerializationException", f"The body is not JSON: {error}") from None
-    if not isinstance(request, dict):
-        raise AwsError("SerializationException", "The body is not a JSON object.")
 
 
 def _canonical(environ: Environ, service: Service, operation: str, region: str, body: bytes) -> Environ:

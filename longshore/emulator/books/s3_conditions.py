@@ -11,7 +11,8 @@ from werkzeug.datastructures import Headers
 
 from longshore.aws import parse_timestamp
 from longshore.emulator.books.patching import put
-from longshore.emulator.books.s3_multipart import error
+from longshore.emulator.books.s3_multipart import completed_by
+from longshore.emulator.faults import AwsError
 
 _SOURCE = "x-amz-copy-source-If-"  # as S3 names them in errors
 _DELETED = "x-amz-if-match-"
@@ -52,7 +53,7 @@ def _check_writes(undo: ExitStack) -> None:
     def key_response_post(
         response: Any, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str
     ) -> Any:
-        if "uploadId" in query and not _is_completed(response, key_name, query["uploadId"][0]):
+        if "uploadId" in query and completed_by(response, key_name, query["uploadId"][0]) is None:
             _check_target(response)
         return post(response, request, body, bucket_name, query, key_name)
 
@@ -60,12 +61,6 @@ def _check_writes(undo: ExitStack) -> None:
     check("copy_object", _check_source, _check_target)
     check("upload_part_copy", _check_source)
     put(undo, S3Response, "_key_response_post", key_response_post)
-
-
-def _is_completed(response: Any, key_name: str, upload: str) -> bool:
-    """Return whether an object was made by an upload: the object is what a repeated completion answers."""
-    key = response.backend.get_object(response.bucket_name, key_name)
-    return bool(key and key.multipart and key.multipart.id == upload)
 
 
 def _check_target(response: Any) -> None:
@@ -157,7 +152,7 @@ def _check_deletions_of_several(undo: ExitStack) -> None:
         for each in objects:  # one by one: a key may be named twice
             try:
                 _check_deletion(backend, bucket_name, each["Key"], each)
-            except S3ClientError as reason:
+            except (S3ClientError, AwsError) as reason:
                 key = _Refused(each["Key"])
                 key.reason = reason
                 refused.append(key)
@@ -199,7 +194,7 @@ def _check_deletion(backend: Any, bucket: str, name: str, conditions: dict[str, 
     if "Size" in conditions:
         size = conditions["Size"] or ""
         if not (size.isascii() and size.isdigit()):
-            raise error("InvalidArgument", f"The size of an object to be deleted is no number: {size!r}")
+            raise AwsError("InvalidArgument", f"The size of an object to be deleted is no number: {size!r}")
         if key is not None and str(key.size) != size.lstrip("0").rjust(1, "0"):
             raise PreconditionFailed(_DELETED + "size")
 
@@ -219,5 +214,5 @@ def _time(name: str, text: str) -> datetime:
     try:
         time: datetime = parse_timestamp(text)
     except (ValueError, OverflowError):
-        raise error("InvalidArgument", f"{name} is no time: {text!r}") from None
+        raise AwsError("InvalidArgument", f"{name} is no time: {text!r}") from None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).replace(microsecond=0)

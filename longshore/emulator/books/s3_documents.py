@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from longshore.aws import ListShape, Shape, StructureShape, service_model
 from longshore.emulator.books.patching import put
 from longshore.emulator.books.s3_requests import S3Request
+from longshore.emulator.books.xml_documents import local_name, malformed
 from longshore.emulator.faults import AwsError
 
 _INTEGER = re.compile(r"\s*-?[0-9]{1,18}\s*")
@@ -39,17 +40,19 @@ def check_document(request: S3Request, document: bytes) -> None:
     try:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError as error:
-        raise _malformed(str(error)) from None
+        raise malformed(f"{error}.") from None
     wanted = str(shape.serialization.get("name", shape.name))
-    if _name(root) != wanted:
-        raise _malformed(f"the document is {_name(root)[:100]!r}, not {wanted}")
+    if local_name(root) != wanted:
+        raise malformed(f"the document is {local_name(root)[:100]!r}, not {wanted}.")
     _check(root, shape)
 
 
 def check_canned_acl(acl: str | None) -> None:
     """Raise AwsError if there is no canned ACL of this name; None passes."""
+    if acl is None:  # as in nearly all requests: the model takes long to load
+        return
     shape: Any = service_model("s3").shape_for("ObjectCannedACL")
-    if acl is not None and acl not in (*shape.enum, _LOG_DELIVERY):
+    if acl not in (*shape.enum, _LOG_DELIVERY):
         raise AwsError("InvalidArgument", f"There is no canned ACL {acl[:100]!r}.")
 
 
@@ -61,7 +64,7 @@ def read_empty_tags(undo: ExitStack) -> None:
 
     def tagging_from_xml(response: Any) -> dict[str, str]:
         tags = ElementTree.fromstring(response.body).iter()
-        return of_object(response) if any(_name(each) == "Tag" for each in tags) else {}
+        return of_object(response) if any(local_name(each) == "Tag" for each in tags) else {}
 
     def bucket_tagging_from_body(response: Any) -> dict[str, str]:
         return {key: value or "" for key, value in of_bucket(response).items()}
@@ -97,16 +100,16 @@ def _check(element: ElementTree.Element, shape: Shape) -> None:
             if member.serialization.keys() & {"location", "xmlAttribute"}:
                 continue
             tag, of_children = _element(name, member)
-            children = [child for child in element if _name(child) == tag]
+            children = [child for child in element if local_name(child) == tag]
             if not children and name in shape.required_members:
-                raise _malformed(f"{_name(element)} has no {tag}")
+                raise malformed(f"{local_name(element)} has no {tag}.")
             for child in children:
                 _check(child, of_children)
     elif isinstance(shape, ListShape):
         for child in element:
             _check(child, shape.member)
     elif shape.type_name in ("integer", "long") and not _INTEGER.fullmatch(element.text or ""):
-        raise _malformed(f"{_name(element)} is no integer")
+        raise malformed(f"{local_name(element)} is no integer.")
 
 
 def _element(name: str, shape: Shape) -> tuple[str, Shape]:
@@ -115,14 +118,3 @@ def _element(name: str, shape: Shape) -> tuple[str, Shape]:
     if isinstance(shape, ListShape) and shape.serialization.get("flattened"):
         return str(shape.member.serialization.get("name", tag)), shape.member
     return tag, shape
-
-
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _malformed(what: str) -> AwsError:
-    return AwsError(
-        "MalformedXML",
-        f"The XML you provided was not well-formed or did not validate against our published schema: {what}.",
-    )

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 from longshore.emulator.books import checksums
 from longshore.emulator.books.objects import Shelf
 from longshore.emulator.books.patching import put
+from longshore.emulator.books.xml_documents import local_name
+from longshore.emulator.faults import AwsError
 
 _COMPOSITE, _FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
 _ONLY_COMPOSITE = {"SHA1", "SHA256"}  # a whole object's cannot be made from those of its parts
@@ -40,11 +42,10 @@ def patch(shelf: Shelf, undo: ExitStack) -> None:
     _answer_with_checksums(undo)
 
 
-def error(code: str, message: str) -> Exception:
-    """Return an exception that moto answers with."""
-    from moto.s3.exceptions import S3ClientError
-
-    return S3ClientError(code, message)
+def completed_by(response: Any, key_name: str, upload: str) -> Any:
+    """Return the object that a completed upload made: a repeated completion answers with it. None if none."""
+    key = response.backend.get_object(response.bucket_name, key_name)
+    return key if key is not None and key.multipart and key.multipart.id == upload else None
 
 
 def _receive_parts(shelf: Shelf, undo: ExitStack) -> None:
@@ -120,23 +121,18 @@ def _check_kind(metadata: Any) -> None:
     algorithm = metadata.get("x-amz-checksum-algorithm")
     kind = metadata.get("x-amz-checksum-type")
     if kind and not algorithm:
-        raise error(
+        raise AwsError(
             "InvalidRequest",
             "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
         )
     if not algorithm:
         return
-    if algorithm.upper() not in checksums.ALGORITHMS:
-        raise error(
-            "InvalidRequest",
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-            f"[{', '.join(checksums.ALGORITHMS)}]",
-        )
+    known = checksums.known(algorithm)
     if kind and kind not in (_COMPOSITE, _FULL_OBJECT):
-        raise error("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+        raise AwsError("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
     refused = {_COMPOSITE: _ONLY_FULL_OBJECT, _FULL_OBJECT: _ONLY_COMPOSITE}.get(kind or "", set())
-    if algorithm.upper() in refused:
-        raise error(
+    if known in refused:
+        raise AwsError(
             "InvalidRequest",
             f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
         )
@@ -154,7 +150,7 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
         completion = _Completion({name.lower(): value for name, value in response.headers.items()})
         try:
             for part in _children(ElementTree.fromstring(body), "Part"):
-                members = {_tag(member): member.text or "" for member in part}
+                members = {local_name(member): member.text or "" for member in part}
                 completion.append((int(members["PartNumber"]), members["ETag"]))
                 stated = {name.removeprefix("Checksum"): text for name, text in members.items()}
                 completion.checksums.append({n: t for n, t in stated.items() if n in checksums.ALGORITHMS})
@@ -181,7 +177,7 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
             raise models.EntityTooSmall()
         size = completion.headers.get("x-amz-mp-object-size")
         if size and size != str(sum(part.contentsize for part in parts)):
-            raise error(
+            raise AwsError(
                 "InvalidRequest",
                 "The provided 'x-amz-mp-object-size' header does not match what was computed.",
             )
@@ -201,8 +197,8 @@ def _complete(shelf: Shelf, undo: ExitStack) -> None:
     ) -> Any:
         # moto answers a repeated completion as the first one, whatever it names.
         for upload_id in query.get("uploadId", []):
-            key = response.backend.get_object(response.bucket_name, key_name)
-            if key is not None and key.multipart and key.multipart.id == upload_id:
+            key = completed_by(response, key_name, upload_id)
+            if key is not None:
                 parts = [(n, key.multipart.parts[n].etag.strip('"')) for n in key.multipart.partlist]
                 if [(n, etag.strip('"')) for n, etag in read_body(response, body)] != parts:
                     raise NoSuchUpload(upload_id=upload_id)
@@ -219,7 +215,7 @@ def _checksum_of_upload(
     """Return the type, the value and the number of parts, as moto keeps them.
 
     Raises:
-        S3ClientError: BadDigest if the request states another.
+        AwsError: BadDigest if the request states another.
     """
     algorithm = (metadata.get("x-amz-checksum-algorithm") or "").upper()
     stated = checksums.header_of(headers)
@@ -236,7 +232,7 @@ def _checksum_of_upload(
         stated.lower() != f"x-amz-checksum-{algorithm.lower()}"
         or headers[stated] not in (value, f"{value}-{len(parts)}")
     ):
-        raise error("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
+        raise checksums.mismatch(algorithm)
     return kind, value, count
 
 
@@ -275,8 +271,4 @@ def _answer_with_checksums(undo: ExitStack) -> None:
 
 
 def _children(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
-    return [child for child in element if _tag(child) == name]
-
-
-def _tag(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2]
+    return [child for child in element if local_name(child) == name]

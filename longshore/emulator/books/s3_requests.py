@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
-from longshore.emulator.aws_protocols import signing_name
 from longshore.emulator.books import checksums, presigned
-from longshore.emulator.books.routing import is_form
+from longshore.emulator.books.routing import is_for_s3
 from longshore.emulator.faults import AwsError
 
 # Query parameters that make a request about something else than an object's content.
@@ -54,7 +53,7 @@ def parse(environ: Mapping[str, Any]) -> S3Request | None:
     Raises:
         AwsError: if the bucket or the key is not UTF-8, or if the request was presigned and has expired.
     """
-    if not _is_for_s3(environ):
+    if not is_for_s3(environ):
         return None
     path, _, text = environ["REQUEST_URI"].partition("?")
     query = dict(parse_qsl(text, keep_blank_values=True))
@@ -92,15 +91,6 @@ def for_moto(environ: Mapping[str, Any], request: S3Request) -> dict[str, Any]:
         if algorithm := asked.pop("HTTP_X_AMZ_CHECKSUM_ALGORITHM", None):
             asked[COPY_ALGORITHM] = checksums.known(algorithm)
     return asked
-
-
-def _is_for_s3(environ: Mapping[str, Any]) -> bool:
-    """Return whether a request is for S3, as routing decides it."""
-    others = ("HTTP_X_AMZ_TARGET", "HTTP_X_AMZ_ACCOUNT_ID", "HTTP_SMITHY_PROTOCOL")  # S3 Control's, too
-    if any(name in environ for name in others) or is_form(environ):
-        return False
-    name = signing_name(environ)
-    return name == "s3" or (not name and not environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"))
 
 
 def _without_encoding_type(environ: Mapping[str, Any], request: S3Request) -> tuple[str, str]:

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 from longshore.emulator.books import body_forms, checksums, forms, s3_documents, s3_requests
 from longshore.emulator.books.objects import Incoming, Shelf
 from longshore.emulator.books.s3_requests import S3Request
+from longshore.emulator.books.xml_documents import check_well_formed
 from longshore.emulator.error_responses import refuse as refuse_in_protocol
 from longshore.emulator.faults import AwsError, not_implemented
 from longshore.emulator.guard import REQUEST
@@ -132,7 +132,7 @@ def _with_document(asked: dict[str, Any], request: S3Request) -> dict[str, Any]:
     body.seek(0)
     is_unknown = request.is_about_content and "uploadId" not in request.query  # moto's error says more
     if body.getvalue().strip() and not is_unknown and not _NO_XML & request.query.keys():
-        _check_xml(body.getvalue())
+        check_well_formed(body.getvalue())
     s3_documents.check_document(request, body.getvalue())
     return {**body_forms.decoded(asked, received), **of_object, "wsgi.input": body}
 
@@ -142,24 +142,6 @@ def _timeout() -> AwsError:
         "RequestTimeout",
         "Your socket connection to the server was not read from or written to within the timeout period.",
     )
-
-
-def _check_xml(document: bytes) -> None:
-    """Raise AwsError if a document is malformed, or has a DTD: its entities may grow without end."""
-
-    def refuse_dtd(*_: Any) -> None:
-        raise expat.ExpatError("a DTD is not allowed")
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse_dtd
-    try:
-        parser.Parse(document, True)
-    except expat.ExpatError as error:
-        raise AwsError(
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published schema: "
-            f"{error}",
-        ) from None
 
 
 def refuse(error: AwsError, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

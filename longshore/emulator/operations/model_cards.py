@@ -13,7 +13,7 @@ from longshore.emulator.operations.base import Handler, Request, described
 from longshore.emulator.operations.plain import creating, deleting, find_name, listing
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
-from longshore.emulator.validation import shape_members
+from longshore.emulator.validation import only_members
 
 CARD: KindName = "model-card"
 _VERSIONS = "_Versions"  # of a card: what has changed from version to version, the oldest first
@@ -50,7 +50,6 @@ def _describe(platform: Platform, request: Request) -> dict[str, Any]:
 
 def _list_versions(platform: Platform, request: Request) -> dict[str, Any]:
     record = platform.records.get(CARD, find_name(platform, CARD, request["ModelCardName"]))
-    members = shape_members("ModelCardVersionSummary")
     found = []
     for version in record[_VERSIONS]:
         status = version["ModelCardStatus"]
@@ -58,8 +57,7 @@ def _list_versions(platform: Platform, request: Request) -> dict[str, Any]:
         if request.get("ModelCardStatus", status) != status:
             continue
         if request.get("CreationTimeAfter", created) <= created <= request.get("CreationTimeBefore", created):
-            shown = {**record, **version}
-            found.append({key: shown[key] for key in members if key in shown})
+            found.append(only_members("ModelCardVersionSummary", {**record, **version}))
     if request.get("SortOrder", "Descending") == "Descending":
         found.reverse()
     page, following = page_of(found, request)

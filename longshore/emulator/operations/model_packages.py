@@ -12,7 +12,7 @@ from longshore.emulator.operations.plain import creating, deleting, describing, 
 from longshore.emulator.parts import model_containers
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
-from longshore.emulator.validation import shape_members
+from longshore.emulator.validation import only_members
 
 GROUP: KindName = "model-package-group"
 PACKAGE: KindName = "model-package"
@@ -120,9 +120,8 @@ def _specification(platform: Platform, request: Request) -> dict[str, Any]:
         source = platform.records.get(*found)
         if found[0] == PACKAGE:
             return dict(source["InferenceSpecification"])
-        members = shape_members("ModelPackageContainerDefinition")
         containers = [
-            {key: value for key, value in container.items() if key in members}
+            only_members("ModelPackageContainerDefinition", container)
             for container in model_containers(source)
         ]
         return {"Containers": containers, "SupportedContentTypes": [], "SupportedResponseMIMETypes": []}
@@ -153,15 +152,13 @@ def _describe(platform: Platform, request: Request) -> dict[str, Any]:
 
 def _describe_batch(platform: Platform, request: Request) -> dict[str, Any]:
     found, errors = {}, {}
-    members = shape_members("BatchDescribeModelPackageSummary")
     for arn in request["ModelPackageArnList"]:
         try:
             record = platform.records.get(PACKAGE, find_name(platform, PACKAGE, arn))
         except AwsError as error:
             errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
         else:
-            shown = shown_package(record)
-            found[arn] = {key: value for key, value in shown.items() if key in members}
+            found[arn] = only_members("BatchDescribeModelPackageSummary", shown_package(record))
     return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
 
 
@@ -203,11 +200,10 @@ def resolve(platform: Platform, container: dict[str, Any]) -> list[dict[str, Any
             f"ModelApprovalStatus is {status}. Set it to Approved with UpdateModelPackage.",
         )
     specification = _named_specification(package, container.get("InferenceSpecificationName"))
-    known = shape_members("ContainerDefinition")
     own = {key: value for key, value in container.items() if key not in _NAMES}
     return [
         {
-            **{key: value for key, value in definition.items() if key in known},
+            **only_members("ContainerDefinition", definition),
             **own,
             "Environment": {**definition.get("Environment", {}), **container.get("Environment", {})},
         }

@@ -11,7 +11,7 @@ from longshore.emulator.operations.experiments import COMPONENT, TRIALS, compone
 from longshore.emulator.operations.model_packages import shown_package
 from longshore.emulator.platform import Platform
 from longshore.emulator.records import Record
-from longshore.emulator.validation import shape_members
+from longshore.emulator.validation import only_members, shape_members
 
 # Members whose keys may have dots: all that follows their name is one key.
 _MAPS = ("HyperParameters", "Parameters", "CustomerMetadataProperties")
@@ -39,12 +39,6 @@ class Documents:
             only_members(self.shape, self.complete(platform, record))
             for record in platform.records.all(self.kind)
         ]
-
-
-def only_members(shape: str, record: Record) -> dict[str, Any]:
-    """Return what a shape knows of a record."""
-    names = shape_members(shape)
-    return {name: value for name, value in record.items() if name in names}
 
 
 def _trial(platform: Platform, record: Record) -> Record:
